@@ -1,0 +1,1 @@
+"""The library that every facewire service shares: messages, streams, settings, health, metrics, log."""

@@ -1,0 +1,43 @@
+"""The Redis keys of the stack, each with how it is trimmed; nothing else touches Redis.
+
+`bus` holds what is fresh, `store` what must survive (docs/architecture.md, "Keys").
+"""
+
+from dataclasses import dataclass
+
+from facewire.messages import Detections, FaceEvent, Frame, Message, Tracks
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A family of streams: the message they carry, and how many entries they keep."""
+
+    prefix: str
+    message: type[Message]
+    maxlen: int
+    exact: bool
+
+    def key(self, camera: str = "") -> str:
+        """Name the stream of one camera, or the only one of its family."""
+        return f"{self.prefix}:{camera}" if camera else self.prefix
+
+
+# A frame is 0.9 MB: `MAXLEN ~` may keep a hundred entries more, so frames are trimmed exactly.
+FRAMES = Stream("frames", Frame, maxlen=32, exact=True)
+DETECTIONS = Stream("detections", Detections, maxlen=256, exact=False)
+TRACKS = Stream("tracks", Tracks, maxlen=256, exact=False)
+EVENTS = Stream("events", FaceEvent, maxlen=100_000, exact=False)
+
+FIELD = b"m"
+"""The one field of every stream entry."""
+
+CAMERAS = "cameras"
+"""Sorted set on `bus`: camera name, scored by the unix second at which capture last announced it."""
+
+TRACK_ID = "track_id"
+"""Counter on `store`: the last track id given, so that an id is never given twice."""
+
+
+def health(service: str, instance: str) -> str:
+    """Name the heartbeat hash of one instance of a service (on `bus`, expires 10 s after a beat)."""
+    return f"health:{service}:{instance}"

@@ -1,0 +1,81 @@
+"""A connection to one Redis server that treats its absence as weather: noticed, shown, waited out."""
+
+from collections.abc import Callable
+from threading import Event
+from typing import TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from facewire.heartbeat import Heartbeat
+from facewire.metrics import Metrics
+
+R = TypeVar("R")
+
+SOCKET_TIMEOUT_S = 5.0
+FIRST_WAIT_S = 0.05
+LONGEST_WAIT_S = 1.0
+
+# Full memory passes like any other weather; a server that is still loading its file raises a ConnectionError.
+WEATHER = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.OutOfMemoryError, redis.ReadOnlyError)
+
+
+class RedisAwayError(Exception):
+    """The server cannot be had right now; whoever calls decides whether to wait or to drop."""
+
+
+def connect(url: str) -> redis.Redis:
+    """Return a client that fails at once; `Link` decides what a failure means."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        socket_connect_timeout=2.0,
+        health_check_interval=30,
+        # A blind retry could add an entry twice.
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+class Link:
+    """Calls to one server, with its weather told to the heartbeat.
+
+    Args:
+        client: the connection.
+        name: `bus` or `store`, for people.
+        heartbeat: told whenever the server goes and comes.
+        metrics: counts failures.
+    """
+
+    def __init__(self, client: redis.Redis, name: str, heartbeat: Heartbeat, metrics: Metrics) -> None:
+        self._client = client
+        self._name = name
+        self._heartbeat = heartbeat
+        self._metrics = metrics
+
+    def once(self, action: Callable[[redis.Redis], R]) -> R:
+        """Do `action` now.
+
+        Raises:
+            RedisAwayError: the server is gone, loading or full.
+        """
+        try:
+            result = action(self._client)
+        except WEATHER as error:
+            self._metrics.error(f"{self._name}_away")
+            self._heartbeat.waiting(self._name, f"Redis '{self._name}' ({error})")
+            raise RedisAwayError(self._name) from error
+        self._heartbeat.ready(self._name)
+        self._heartbeat.beat()
+        return result
+
+    def patiently(self, action: Callable[[redis.Redis], R], until: Event) -> R | None:
+        """Do `action` as soon as the server allows; None if `until` is set first."""
+        wait_s = FIRST_WAIT_S
+        while not until.is_set():
+            try:
+                return self.once(action)
+            except RedisAwayError:
+                until.wait(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+        return None

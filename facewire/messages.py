@@ -1,0 +1,188 @@
+"""The messages that services exchange: frozen values that refuse to exist with insane content.
+
+Every class here is one stream's entry, or a part of one. `facewire.codec` turns them into bytes and
+back; the checks in `__post_init__` run on both roads, so an insane message is neither sent nor read.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Xyxy = tuple[float, float, float, float]
+"""Left, top, right, bottom in float pixels of the original frame."""
+Point = tuple[float, float]
+"""x, y in float pixels of the original frame."""
+Landmarks = tuple[Point, Point, Point, Point, Point]
+"""Right eye, left eye, nose, right and left mouth corner (the face's own right and left)."""
+
+CAMERA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+SIDE_LIMIT_PX = 8192
+COORDINATE_LIMIT_PX = 4 * SIDE_LIMIT_PX
+FACES_LIMIT = 512
+CHANNELS = {"bgr24": 3, "gray8": 1}
+
+
+class InsaneValueError(ValueError):
+    """A field's type is right and its value cannot be true."""
+
+
+def _require(truth: bool, complaint: str) -> None:  # noqa: FBT001  it reads as a sentence
+    if not truth:
+        raise InsaneValueError(complaint)
+
+
+def _require_finite(values: Iterable[float], name: str, limit: float = COORDINATE_LIMIT_PX) -> None:
+    # A NaN fails the comparison too.
+    _require(all(-limit <= value <= limit for value in values), f"{name} is not within ±{limit:g}")
+
+
+def _require_box(xyxy: Xyxy) -> None:
+    _require_finite(xyxy, "xyxy")
+    left, top, right, bottom = xyxy
+    _require(left < right and top < bottom, "xyxy has no area")
+
+
+def _require_share(value: float, name: str) -> None:
+    _require(0.0 <= value <= 1.0, f"{name} is not within 0..1")
+
+
+def _require_stamp(camera: str, seq: int, captured_ns: int) -> None:
+    _require(CAMERA_NAME.fullmatch(camera) is not None, "camera is not a short lower-case name")
+    _require(0 <= seq < 2**63, "seq is not within 0..2^63")
+    _require(0 < captured_ns < 2**63, "captured_ns is not a time")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One captured picture: `data` is (height, width, 3) uint8 BGR, or (height, width) uint8 gray, row by row."""
+
+    TYPE: ClassVar[str] = "frame"
+
+    camera: str
+    seq: int
+    captured_ns: int
+    width: int
+    height: int
+    encoding: Literal["bgr24", "gray8"]
+    data: bytes
+
+    def __post_init__(self) -> None:
+        _require_stamp(self.camera, self.seq, self.captured_ns)
+        for side in (self.width, self.height):
+            _require(1 <= side <= SIDE_LIMIT_PX, f"a side is not within 1..{SIDE_LIMIT_PX} px")
+        size = self.width * self.height * CHANNELS[self.encoding]
+        _require(len(self.data) == size, "data is not width x height x channels bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One detected face: its box, how sure the detector is (0..1), and five landmarks."""
+
+    xyxy: Xyxy
+    score: float
+    landmarks: Landmarks
+
+    def __post_init__(self) -> None:
+        _require_box(self.xyxy)
+        _require_share(self.score, "score")
+        for point in self.landmarks:
+            _require_finite(point, "landmarks")
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The faces of one frame, best score first, and what it took to find them."""
+
+    TYPE: ClassVar[str] = "detections"
+
+    camera: str
+    seq: int
+    captured_ns: int
+    backend: str
+    inference_ms: float
+    faces: tuple[Face, ...]
+
+    def __post_init__(self) -> None:
+        _require_stamp(self.camera, self.seq, self.captured_ns)
+        _require(math.isfinite(self.inference_ms) and self.inference_ms >= 0, "inference_ms is not a duration")
+        _require(len(self.faces) <= FACES_LIMIT, f"more than {FACES_LIMIT} faces")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who a track is believed to be: a gallery name, how similar (-1..1), and whether it looks alive."""
+
+    name: str
+    similarity: float
+    live: bool | None = None
+
+    def __post_init__(self) -> None:
+        _require(0 < len(self.name) <= 128, "name is not 1..128 characters")
+        _require_finite((self.similarity,), "similarity", 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One followed face in one frame: a stable id, its box now, and its velocity in px/s."""
+
+    id: int
+    xyxy: Xyxy
+    score: float
+    state: Literal["tentative", "confirmed", "coasting"]
+    age_frames: int
+    velocity: Point
+    identity: Person | None = None
+
+    def __post_init__(self) -> None:
+        _require(0 < self.id < 2**63, "id is not positive")
+        _require_box(self.xyxy)
+        _require_share(self.score, "score")
+        _require(self.age_frames >= 0, "age_frames is negative")
+        _require_finite(self.velocity, "velocity", 1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """All followed faces of one frame."""
+
+    TYPE: ClassVar[str] = "tracks"
+
+    camera: str
+    seq: int
+    captured_ns: int
+    tracks: tuple[Track, ...]
+
+    def __post_init__(self) -> None:
+        _require_stamp(self.camera, self.seq, self.captured_ns)
+        _require(len(self.tracks) <= FACES_LIMIT, f"more than {FACES_LIMIT} tracks")
+        ids = {track.id for track in self.tracks}
+        _require(len(ids) == len(self.tracks), "two tracks share an id")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceEvent:
+    """One chapter of a face's story; `id` is the same however often the event is delivered."""
+
+    TYPE: ClassVar[str] = "event"
+
+    id: str
+    type: Literal["appeared", "identified", "unknown", "left"]
+    camera: str
+    track_id: int
+    identity: Person | None
+    started_ns: int
+    at_ns: int
+    snapshot: bytes | None = None
+
+    def __post_init__(self) -> None:
+        _require_stamp(self.camera, 0, self.at_ns)
+        _require(0 < len(self.id) <= 128, "id is not 1..128 characters")
+        _require(self.track_id > 0, "track_id is not positive")
+        _require(0 < self.started_ns <= self.at_ns, "started_ns is not a time before at_ns")
+        if self.snapshot is not None:
+            _require(self.snapshot.startswith(b"\xff\xd8"), "snapshot is not a JPEG")
+
+
+Message = Frame | Detections | Tracks | FaceEvent

@@ -1,0 +1,115 @@
+"""The frame around every service: settings, log, metrics, heartbeat, signals; and a clean end."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import Generic, TypeVar
+
+from facewire.heartbeat import WATCHDOG_S, Heartbeat
+from facewire.link import Link, connect
+from facewire.log import Log, open_log
+from facewire.metrics import Metrics
+from facewire.settings import Settings, stop_operator
+from facewire.streams import Intake
+
+S = TypeVar("S", bound=Settings)
+
+PAUSE_AFTER_ERROR_S = 1.0
+
+
+class OperatorError(Exception):
+    """The operator's mistake, found only while running; its text is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[S]):
+    """What a running service has at hand."""
+
+    name: str
+    settings: S
+    log: Log
+    metrics: Metrics
+    heartbeat: Heartbeat
+    bus: Link
+    store: Link
+    intake: Intake
+    stop: Event
+
+
+@contextmanager
+def running(name: str, settings: S, *, watchdog: bool = True, signals: bool = True) -> Iterator[Service[S]]:
+    """Set up a service's surroundings, and take them down however it ends.
+
+    Args:
+        name: the service's name.
+        settings: what the environment said.
+        watchdog: end the process when its loop is stuck.
+        signals: stop on SIGTERM and SIGINT; False where a server (gunicorn) has its own handlers.
+    """
+    log = open_log(name, settings.log_level, settings.log_format)
+    metrics = Metrics(name)
+    _require_writable(settings)
+    _serve_metrics(metrics, settings.metrics_port)
+    bus = connect(settings.bus_url)
+    heartbeat = Heartbeat(name, settings.run_dir, metrics, bus, watchdog_s=WATCHDOG_S if watchdog else None)
+    stop = Event()
+    if signals:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+    service = Service(
+        name=name,
+        settings=settings,
+        log=log,
+        metrics=metrics,
+        heartbeat=heartbeat,
+        bus=Link(bus, "bus", heartbeat, metrics),
+        store=Link(connect(settings.store_url), "store", heartbeat, metrics),
+        intake=Intake(metrics, log),
+        stop=stop,
+    )
+    log.info("started", python=sys.version.split()[0], pid=os.getpid())
+    try:
+        yield service
+    finally:
+        stop.set()
+        heartbeat.close()
+        log.info("stopped")
+
+
+def keep_running(service: Service[S], body: Callable[[], None]) -> None:
+    """Run a service's loop until it is told to stop; an unforeseen error is logged, counted, and survived."""
+    while not service.stop.is_set():
+        try:
+            body()
+        except OperatorError as error:
+            stop_operator(str(error))
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                stop_operator("the disk is full: free some space, then start again")
+            service.metrics.error(type(error).__name__)
+            service.log.exception("unforeseen error; going on")
+            service.stop.wait(PAUSE_AFTER_ERROR_S)
+
+
+def _require_writable(settings: Settings) -> None:
+    try:
+        settings.run_dir.mkdir(parents=True, exist_ok=True)
+        probe = settings.run_dir / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        stop_operator(f"RUN_DIR: cannot write there ({error.strerror}); name a folder that this user may write to")
+
+
+def _serve_metrics(metrics: Metrics, port: int | None) -> None:
+    if port is None:
+        return
+    try:
+        metrics.serve(port)
+    except OSError as error:
+        stop_operator(f"METRICS_PORT: port {port} cannot be used ({error.strerror}); name a free one")

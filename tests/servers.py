@@ -1,0 +1,84 @@
+"""Start real servers for tests on free ports, and end each by its own process."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def program(name: str) -> str:
+    """Return a program's path; without it the test is left out, but in CI it fails."""
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{name} is not installed; scripts/setup --test installs it")
+        pytest.skip(f"{name} is not installed; scripts/setup --test installs it")
+    return path
+
+
+def wait_for(truth: Callable[[], bool], timeout_s: float = 10.0, what: str = "it") -> None:
+    """Wait until `truth()` holds, or fail."""
+    end_s = time.monotonic() + timeout_s
+    while not truth():
+        if time.monotonic() > end_s:
+            pytest.fail(f"waited {timeout_s} s for {what}")
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    """Say whether somebody accepts connections on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def process(arguments: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends; it must listen on `port` within ten seconds."""
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_for(lambda: listens(port), what=arguments[0])
+            yield server
+        finally:
+            server.terminate()
+            try:
+                server.wait(5)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+@contextmanager
+def redis_server(folder: Path, *, port: int | None = None, append_only: bool = False) -> Iterator[str]:
+    """Run a Redis server; yields its URL. The same folder and port bring an append-only store back."""
+    port = port or free_port()
+    keep = ["--appendonly", "yes", "--appendfsync", "always"] if append_only else ["--appendonly", "no"]
+    arguments = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    with process([*arguments, "--save", "", *keep], port):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def mosquitto(folder: Path, *, port: int | None = None) -> Iterator[int]:
+    """Run an MQTT broker that keeps sessions and retained messages; yields its port."""
+    port = port or free_port()
+    config = folder / f"mosquitto-{port}.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
+        f"persistence_location {folder}/\nset_tcp_nodelay true\nuser root\n",
+        encoding="utf-8",
+    )
+    with process([program("mosquitto"), "-c", str(config)], port):
+        yield port
