@@ -75,6 +75,8 @@ def running(name: str, settings: S, *, watchdog: bool = True, signals: bool = Tr
     log.info("started", python=sys.version.split()[0], pid=os.getpid())
     try:
         yield service
+    except OperatorError as error:
+        stop_operator(str(error))
     finally:
         stop.set()
         heartbeat.close()

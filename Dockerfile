@@ -1,0 +1,80 @@
+# One file for all services: a target each. Packages are installed in one stage and copied to the next,
+# so that no image carries pip's leftovers; what the network brings is checked against hashes.
+ARG PYTHON=python:3.13-slim-trixie
+# Model and demo clip are the same on every CPU: made once, on the machine that builds.
+ARG BUILD_PYTHON=python:3.13-slim-trixie
+
+FROM ${PYTHON} AS python
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+FROM python AS capture-packages
+COPY requirements/capture.txt .
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r capture.txt
+
+FROM python AS detector-packages
+COPY requirements/detector.txt .
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r detector.txt
+
+FROM python AS tracker-packages
+COPY requirements/tracker.txt .
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r tracker.txt
+
+FROM python AS iot-bridge-packages
+COPY requirements/iot-bridge.txt .
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r iot-bridge.txt
+
+FROM python AS web-packages
+COPY requirements/web.txt .
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r web.txt
+
+FROM --platform=$BUILDPLATFORM ${BUILD_PYTHON} AS assets
+WORKDIR /app
+COPY requirements/capture.txt .
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r capture.txt
+COPY facewire facewire
+COPY models models
+RUN /venv/bin/python -m facewire.models fetch /assets/models
+COPY services/capture/capture capture
+RUN /venv/bin/python -m capture compose-demo /assets/models /assets/demo
+
+FROM python AS service
+# Frames are 0.9 MB: by default glibc maps and unmaps each one, and page faults cost more than the copy.
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app OPENBLAS_NUM_THREADS=1 \
+    MALLOC_MMAP_THRESHOLD_=67108864 MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_ARENA_MAX=1
+RUN groupadd --gid 10001 facewire && useradd --uid 10001 --gid facewire --no-create-home facewire \
+ && install -d -o facewire -g facewire /run/facewire /var/cache/facewire
+WORKDIR /app
+COPY facewire facewire
+USER facewire
+
+FROM service AS capture
+COPY --from=capture-packages /venv /venv
+COPY --from=assets /assets/demo /opt/facewire/demo
+COPY services/capture/capture capture
+CMD ["python", "-m", "capture"]
+
+FROM service AS detector
+USER root
+# `ld` links what TVM compiles for this host.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
+USER facewire
+COPY --from=detector-packages /venv /venv
+COPY --from=assets /assets/models/face_detection_yunet_2023mar.onnx /opt/facewire/models/
+COPY models models
+COPY services/detector/detector detector
+CMD ["python", "-m", "detector"]
+
+FROM service AS tracker
+COPY --from=tracker-packages /venv /venv
+COPY services/tracker/tracker tracker
+CMD ["python", "-m", "tracker"]
+
+FROM service AS iot-bridge
+COPY --from=iot-bridge-packages /venv /venv
+COPY services/iot-bridge/iot_bridge iot_bridge
+CMD ["python", "-m", "iot_bridge"]
+
+FROM service AS web
+COPY --from=web-packages /venv /venv
+COPY services/web/web web
+CMD ["python", "-m", "web"]

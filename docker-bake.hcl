@@ -1,0 +1,13 @@
+// All images for both kinds of machine: docker buildx bake
+variable "PLATFORMS" { default = "linux/amd64,linux/arm64" }
+
+group "default" { targets = ["service"] }
+
+target "service" {
+  name       = name
+  matrix     = { name = ["capture", "detector", "tracker", "iot-bridge", "web"] }
+  dockerfile = "Dockerfile"
+  target     = name
+  tags       = ["facewire/${name}"]
+  platforms  = split(",", PLATFORMS)
+}

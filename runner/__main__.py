@@ -1,0 +1,52 @@
+"""`python -m runner` runs every line of the Procfile until one ends, Ctrl-C comes, or the time is up."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from honcho.environ import parse_procfile
+from honcho.manager import Manager
+
+from runner import options, plan
+
+
+def main() -> int:
+    """Run the stack; returns what the first process that ended returned."""
+    asked = options.parse(sys.argv[1:])
+    processes = parse_procfile((plan.ROOT / "Procfile").read_text(encoding="utf-8")).processes
+    for folder in ("store", "mqtt", "cache"):
+        (plan.KEPT / folder).mkdir(parents=True, exist_ok=True)
+    # Not below the project: a unix socket's path may have 107 characters at the most.
+    run_dir = Path(tempfile.mkdtemp(prefix="facewire-"))
+    try:
+        planned = plan.make(asked, run_dir, list(processes))
+        (run_dir / "mosquitto.conf").write_text(_mosquitto_conf(planned.mqtt_port), encoding="utf-8")
+        manager = Manager()
+        for name, command in processes.items():
+            manager.add_process(name, command, env=planned.environment[name], cwd=str(plan.ROOT))
+        manager.loop()
+        return int(manager.returncode or 0)
+    finally:
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def _mosquitto_conf(port: int) -> str:
+    lines = [
+        f"listener {port} 127.0.0.1",
+        "allow_anonymous true",
+        "set_tcp_nodelay true",
+        "persistence true",
+        f"persistence_location {plan.KEPT / 'mqtt'}/",
+        "log_type error",
+        "log_type warning",
+    ]
+    if os.getuid() == 0:
+        # Else it drops to a user that may not write there.
+        lines.append("user root")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Decide folders, ports and the environment of every process of a local run."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.options import Options
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / ".facewire"
+"""Everything that set-up made and a run leaves behind; git ignores it."""
+
+MQTT_PORT, WEB_PORT, FIRST_METRICS_PORT = 1883, 8080, 9101
+PYTHON_SERVICES = ("capture", "detector", "tracker", "iot-bridge", "web")
+
+# Frames are 0.9 MB: by default glibc maps and unmaps each, and page faults cost more than the copy (measured:
+# `scripts/bench bus`). One arena is enough for services that do one thing at a time.
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "67108864",
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    "MALLOC_ARENA_MAX": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where things are in this run, and what each process is told."""
+
+    run_dir: Path
+    mqtt_port: int
+    web_port: int
+    environment: dict[str, dict[str, str]]
+
+
+def free_port(wanted: int, taken: frozenset[int] = frozenset()) -> int:
+    """Return the wanted loopback port, or any free one where it is in use."""
+    for candidate in (wanted, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError:
+                continue
+            port = int(probe.getsockname()[1])
+        if port not in taken:
+            return port
+    raise OSError("no free port on the loopback interface")
+
+
+def make(options: Options, run_dir: Path, names: list[str]) -> Plan:
+    """Plan a run whose sockets and health files live in `run_dir`."""
+    mqtt_port, web_port = free_port(MQTT_PORT), free_port(WEB_PORT)
+    shared = _shared(run_dir, mqtt_port, web_port) | _asked(options)
+    environment = {name: dict(shared) for name in names}
+    taken = {mqtt_port, web_port}
+    for offset, service in enumerate(PYTHON_SERVICES):
+        port = free_port(FIRST_METRICS_PORT + offset, frozenset(taken))
+        taken.add(port)
+        environment[service]["METRICS_PORT"] = str(port)
+    return Plan(run_dir, mqtt_port, web_port, environment)
+
+
+def _shared(run_dir: Path, mqtt_port: int, web_port: int) -> dict[str, str]:
+    bus, store = run_dir / "bus.sock", run_dir / "store.sock"
+    defaults = {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "console", "PYTHONUNBUFFERED": "1"}
+    return {
+        **defaults,
+        **os.environ,
+        **MALLOC,
+        "BUS_SOCKET": str(bus),
+        "BUS_URL": f"unix://{bus}",
+        "STORE_SOCKET": str(store),
+        "STORE_URL": f"unix://{store}",
+        "STORE_DIR": str(KEPT / "store"),
+        "RUN_DIR": str(run_dir),
+        "MODELS_DIR": str(KEPT / "models"),
+        "DEMO_DIR": str(KEPT / "demo"),
+        "CACHE_DIR": str(KEPT / "cache"),
+        "MOSQUITTO_CONF": str(run_dir / "mosquitto.conf"),
+        "MQTT_HOST": "127.0.0.1",
+        "MQTT_PORT": str(mqtt_port),
+        "WEB_HOST": "127.0.0.1",
+        "WEB_PORT": str(web_port),
+        # Debian keeps servers in sbin, which is not on every user's PATH.
+        "PATH": os.pathsep.join((str(ROOT / ".venv/bin"), os.environ.get("PATH", ""), "/usr/sbin", "/sbin")),
+    }
+
+
+def _asked(options: Options) -> dict[str, str]:
+    asked = {"RUN_OPEN_BROWSER": "" if options.headless else "1"}
+    if options.camera:
+        asked |= {"CAMERA": options.camera, "CAMERAS": ""}
+    if options.duration_s is not None:
+        asked["RUN_DURATION_S"] = str(options.duration_s)
+    if options.summary is not None:
+        asked["RUN_SUMMARY"] = str(options.summary.absolute())
+    return asked

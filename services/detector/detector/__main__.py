@@ -1,0 +1,51 @@
+"""`python -m detector` runs the service; with a step's name it makes one of the files the service needs."""
+
+import argparse
+import sys
+
+import cv2
+
+from detector.choosing import BackendInUse
+from detector.finding import FaceFinder
+from detector.service import run
+from detector.settings import DetectorSettings
+from detector.steps import STEPS, artifacts_of, do_step
+from facewire import keys
+from facewire.service import keep_running, running
+from facewire.settings import load
+from facewire.streams import Publisher, StreamReader, Wanted
+
+
+def main() -> int:
+    """Run the service or one step."""
+    parser = argparse.ArgumentParser(prog="python -m detector", description=__doc__)
+    steps = parser.add_subparsers(dest="step", metavar="STEP")
+    for step, text in STEPS.items():
+        steps.add_parser(step, help=text)
+    step = parser.parse_args().step
+    settings = load(DetectorSettings)
+    if step is not None:
+        do_step(step, settings)
+    else:
+        serve(settings)
+    return 0
+
+
+def serve(settings: DetectorSettings) -> None:
+    """Run the service until it is told to stop."""
+    # One resize of a small picture: OpenCV's threads would cost more than they bring.
+    cv2.setNumThreads(1)
+    with running("detector", settings) as service:
+        frames = Wanted(keys.FRAMES, newest=True, every=settings.detect_every)
+        reader = StreamReader(service.bus, service.intake, service.metrics, [frames])
+        detections = Publisher(service.bus, keys.DETECTIONS, service.metrics)
+        finder = FaceFinder(settings.input_size, settings.score_threshold, service.metrics)
+        backend = BackendInUse(settings.detector_backend, artifacts_of(settings), service.log, service.heartbeat)
+        try:
+            keep_running(service, lambda: run(service, reader, detections, finder, backend))
+        finally:
+            backend.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""What runs the network: tensor in, tensors out. Each backend's library is imported only in its own file."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from detector.geometry import Tensor
+
+
+class BackendError(Exception):
+    """A backend cannot run here; the text says why in one line."""
+
+
+class Backend(Protocol):
+    """A loaded network."""
+
+    name: str
+
+    def infer(self, tensor: Tensor) -> Sequence[Tensor]:
+        """Run the network once.
+
+        Args:
+            tensor: (1, 3, height, width) float32 BGR 0..255, NCHW.
+
+        Returns:
+            The outputs in the order of `yunet.OUTPUTS`, valid until the next call.
+        """
+        ...
+
+
+def open_onnxruntime(model: Path, threads: int) -> Backend:
+    """Load a static ONNX model with onnxruntime on the CPU."""
+    from detector.backends.onnxruntime import OnnxRuntimeBackend  # noqa: PLC0415  one accelerator, one import
+
+    return OnnxRuntimeBackend(model, threads)
+
+
+def open_tvm(library: Path, threads: int) -> Backend:
+    """Load a compiled library with TVM's runtime."""
+    from detector.backends.tvm import TvmBackend  # noqa: PLC0415  one accelerator, one import
+
+    return TvmBackend(library, threads)
+
+
+Opener = Callable[[Path, int], Backend]
+OPENERS: dict[str, Opener] = {"tvm": open_tvm, "onnxruntime": open_onnxruntime}
+REFERENCE = "onnxruntime"
+"""The backend that the others must agree with."""

@@ -1,0 +1,51 @@
+"""Run the network with onnxruntime on the CPU; also the reference that other backends must agree with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+from detector.backends import BackendError
+from detector.geometry import Tensor
+from detector.yunet import OUTPUTS
+
+# They share no base class but Exception.
+ONNXRUNTIME_ERRORS = (
+    errors.Fail,
+    errors.InvalidArgument,
+    errors.InvalidGraph,
+    errors.InvalidProtobuf,
+    errors.NoSuchFile,
+    errors.NotImplemented,
+    errors.RuntimeException,
+)
+
+
+class OnnxRuntimeBackend:
+    """An onnxruntime session.
+
+    Args:
+        model: a static ONNX model.
+        threads: how many threads one inference may use.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, model: Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Six inferences a second: threads that spin in between would burn a core for nothing.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        except ONNXRUNTIME_ERRORS as error:
+            raise BackendError(f"onnxruntime cannot load {model.name}: {error}") from error
+        self._input = self._session.get_inputs()[0].name
+
+    def infer(self, tensor: Tensor) -> Sequence[Tensor]:
+        """Run the network once."""
+        return cast("Sequence[Tensor]", self._session.run(OUTPUTS, {self._input: tensor}))

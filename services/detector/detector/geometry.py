@@ -1,0 +1,71 @@
+"""Fit a picture into the network's input, and its boxes back into the picture."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewire.pixels import Picture
+
+Tensor = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSize:
+    """The network's input in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a picture lies in the network's input: scaled to fit, at the top left, the rest black."""
+
+    width: int
+    height: int
+    scale_x: float
+    scale_y: float
+
+
+def fit(picture_width: int, picture_height: int, size: InputSize) -> Letterbox:
+    """Return the largest placement of a picture that keeps its aspect (to the nearest pixel)."""
+    scale = min(size.width / picture_width, size.height / picture_height)
+    width = max(1, min(size.width, round(picture_width * scale)))
+    height = max(1, min(size.height, round(picture_height * scale)))
+    return Letterbox(width, height, width / picture_width, height / picture_height)
+
+
+class LetterboxTensor:
+    """Turns pictures into the network's input, in buffers of its own that every call reuses.
+
+    Args:
+        size: the network's input.
+    """
+
+    def __init__(self, size: InputSize) -> None:
+        self._size = size
+        self._canvas = np.zeros((size.height, size.width, 3), np.uint8)
+        self._tensor = np.zeros((1, 3, size.height, size.width), np.float32)
+        self._placed = Letterbox(0, 0, 1, 1)
+
+    def fill(self, picture: Picture) -> tuple[Tensor, Letterbox]:
+        """Place a picture, (H, W, 3) BGR or (H, W) gray uint8.
+
+        Returns:
+            (1, 3, height, width) float32 BGR 0..255, NCHW, valid until the next call; and its placement.
+        """
+        if picture.ndim == 2:
+            picture = np.repeat(picture[..., None], 3, axis=2)
+        placed = fit(picture.shape[1], picture.shape[0], self._size)
+        if placed != self._placed:
+            self._canvas[:] = 0
+            self._placed = placed
+        inner = self._canvas[: placed.height, : placed.width]
+        cv2.resize(picture, (placed.width, placed.height), dst=inner, interpolation=cv2.INTER_LINEAR)
+        np.copyto(self._tensor[0], self._canvas.transpose(2, 0, 1))
+        return self._tensor, placed

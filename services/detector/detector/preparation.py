@@ -1,0 +1,85 @@
+"""Make what a host needs before its fastest backend is known: static model, compiled library, choice.
+
+Each step is a process of its own (`python -m detector STEP`), so that the compiler's memory is given
+back, and TVM's compiler and TVM's small runtime never meet in one process.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+from detector.artifacts import Artifacts
+from detector.host import cpu_name
+from detector.measuring import Choice, load
+
+Say = Callable[[str], None]
+
+
+class PreparationError(Exception):
+    """A step failed; the text is its last line."""
+
+
+def run_step(step: str) -> None:
+    """Run one step with this process's settings and wait for it.
+
+    Raises:
+        PreparationError: it failed.
+    """
+    done = subprocess.run([sys.executable, "-m", "detector", step], check=False, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no output"]
+        raise PreparationError(f"{step}: {lines[-1]}")
+
+
+def prepare(artifacts: Artifacts, say: Say) -> Choice:
+    """Do the steps that are not done yet.
+
+    Returns:
+        The choice that the measurement made.
+
+    Raises:
+        PreparationError: there is no choice to be had.
+    """
+    if not artifacts.static_model.exists():
+        say(f"fixing the model's input at {artifacts.size}")
+        run_step("static")
+    if not artifacts.library(cpu_name()).exists():
+        say("compiling the model with TVM for this CPU (10 s on a PC, a minute on a Pi)")
+        try:
+            run_step("compile")
+        except PreparationError as error:
+            # Without the library there still are other backends.
+            say(str(error))
+    found = load(artifacts.choice(cpu_name()))
+    if found is None:
+        say("timing every backend on this host")
+        run_step("measure")
+        found = load(artifacts.choice(cpu_name()))
+    if found is None:
+        raise PreparationError("measure: it left no choice behind")
+    return found
+
+
+class Background:
+    """`prepare` as a low-priority process beside the running service."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it."""
+        # nice: faces go first, the best backend can wait.
+        self._process = subprocess.Popen(["nice", "-n", "10", sys.executable, "-m", "detector", "prepare"])  # noqa: S607
+
+    def just_ended(self) -> bool:
+        """Return True once, when it has ended."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._process = None
+        return True
+
+    def stop(self) -> None:
+        """End it if it still runs."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()

@@ -1,0 +1,36 @@
+"""What the detector is told by its environment."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from detector.geometry import InputSize
+from facewire.settings import Settings
+
+STRIDE_PX = 32
+
+
+class DetectorSettings(Settings):
+    """Settings of the detector; see its README."""
+
+    models_dir: Path = Field(Path("/opt/facewire/models"), examples=["/opt/facewire/models"])
+    cache_dir: Path = Field(Path("/var/cache/facewire"), examples=["/var/cache/facewire"])
+    detect_every: int = Field(5, ge=1, le=300, examples=[5])
+    detector_backend: Literal["auto", "tvm", "onnxruntime"] = Field("auto", examples=["auto"])
+    detector_input: str = Field("320x256", pattern=r"^\d{2,4}x\d{2,4}$", examples=["320x256"])
+    detector_threads: int = Field(1, ge=1, le=64, examples=[2])
+    score_threshold: float = Field(0.5, gt=0, lt=1, examples=[0.5])
+
+    @field_validator("detector_input")
+    @classmethod
+    def _fits_the_strides(cls, text: str) -> str:
+        if any(int(side) % STRIDE_PX or not int(side) for side in text.split("x")):
+            raise ValueError(f"both sides must be multiples of {STRIDE_PX}")
+        return text
+
+    @property
+    def input_size(self) -> InputSize:
+        """The network's input in pixels."""
+        width, height = self.detector_input.split("x")
+        return InputSize(int(width), int(height))

@@ -1,0 +1,74 @@
+"""The steps that make the service's files, each run as `python -m detector STEP`."""
+
+import sys
+
+from facewire.models import model_path
+
+from detector.artifacts import Artifacts
+from detector.backends import BackendError
+from detector.host import cpu_name
+from detector.preparation import PreparationError, prepare
+from detector.settings import DetectorSettings
+from facewire.settings import stop_operator
+
+MODEL = "yunet"
+STEPS = {
+    "static": "fix the model's input size",
+    "compile": "compile the model with TVM for this CPU",
+    "measure": "time every backend on this host and remember the fastest",
+    "prepare": "all of these, where not done yet",
+}
+
+
+def artifacts_of(settings: DetectorSettings) -> Artifacts:
+    """Name the model's files under these settings; a missing model or cache is the operator's to mend."""
+    try:
+        settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        stop_operator(f"CACHE_DIR: cannot be made ({error.strerror}); name a folder that this user may write to")
+    model = model_path(settings.models_dir, MODEL)
+    return Artifacts(model, settings.input_size, settings.detector_threads, settings.cache_dir)
+
+
+def do_step(step: str, settings: DetectorSettings) -> None:
+    """Do one step; a failure is one line on standard error and exit code 1."""
+    artifacts = artifacts_of(settings)
+    try:
+        if step == "static":
+            _static(artifacts)
+        elif step == "compile":
+            _compile(artifacts)
+        elif step == "measure":
+            _measure(artifacts)
+        else:
+            _say(str(prepare(artifacts, _say)))
+    except (PreparationError, BackendError, OSError) as error:
+        _say(str(error))
+        sys.exit(1)
+
+
+def _static(artifacts: Artifacts) -> None:
+    from detector.static import fix_input  # noqa: PLC0415  onnx is 30 MB that only this step needs
+
+    fix_input(artifacts.model, artifacts.static_model, artifacts.size)
+
+
+def _compile(artifacts: Artifacts) -> None:
+    from detector import compilation  # noqa: PLC0415  the compiler is 300 MB that only this step needs
+
+    try:
+        compilation.compile_for_host(artifacts.static_model, artifacts.library(cpu_name()), artifacts.threads)
+    except compilation.CompilationError as error:
+        raise PreparationError(str(error)) from error
+
+
+def _measure(artifacts: Artifacts) -> None:
+    from detector.measuring import measure, save  # noqa: PLC0415  only this step loads every backend
+
+    library = artifacts.library(cpu_name())
+    files = {"onnxruntime": artifacts.static_model} | ({"tvm": library} if library.exists() else {})
+    save(measure(files, artifacts.size, artifacts.threads), artifacts.choice(cpu_name()))
+
+
+def _say(text: str) -> None:
+    print(f"detector: {text}", file=sys.stderr, flush=True)  # noqa: T201  a step speaks to a terminal

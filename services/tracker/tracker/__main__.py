@@ -1,0 +1,52 @@
+"""`python -m tracker` runs the service."""
+
+import sys
+from collections.abc import Callable
+from itertools import count
+
+import cv2
+
+from facewire import keys
+from facewire.service import Service, keep_running, running
+from facewire.settings import load
+from facewire.streams import Publisher, StreamReader, Wanted
+from tracker.outbox import Outbox
+from tracker.service import run
+from tracker.settings import TrackerSettings
+from tracker.tracking import CameraTracker, Rules
+
+# A hiccup of three frames is caught up with, so that no frame lacks its tracks.
+BACKLOG = 3
+
+
+def main() -> int:
+    """Run the service until it is told to stop."""
+    settings = load(TrackerSettings)
+    # Pictures of this size are too small to share among threads.
+    cv2.setNumThreads(1)
+    with running("tracker", settings) as service:
+        wanted = [Wanted(keys.FRAMES, newest=True, backlog=BACKLOG), Wanted(keys.DETECTIONS)]
+        inbox = StreamReader(service.bus, service.intake, service.metrics, wanted)
+        tracks = Publisher(service.bus, keys.TRACKS, service.metrics)
+        events = Outbox(service.store, service.metrics)
+        try:
+            next_id = ids(service)
+            rules = Rules(settings.max_faces, settings.birth_score, settings.confirm_hits, settings.coast_s)
+
+            def make(camera: str) -> CameraTracker:
+                return CameraTracker(camera, rules, next_id, service.metrics)
+
+            keep_running(service, lambda: run(service, inbox, tracks, events, make))
+        finally:
+            events.close()
+    return 0
+
+
+def ids(service: Service[TrackerSettings]) -> Callable[[], int]:
+    """Return a function that counts on from the last id that the store remembers."""
+    last = service.store.patiently(lambda client: client.get(keys.TRACK_ID), service.stop)
+    return count(int(str(last, "ascii") if isinstance(last, bytes) else 0) + 1).__next__
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Decide which detection is which track: the cheapest assignment, and none beyond the gate."""
+
+from dataclasses import dataclass
+
+import lap
+import numpy as np
+from numpy.typing import NDArray
+
+from facewire.boxes import Boxes, iou, xyxy_to_cxcywh
+
+# Centres farther apart than this many mean face sizes are different faces, however empty the scene.
+DISTANCE_GATE = 1.0
+SIZE_RATIO_GATE = 2.2
+IOU_WEIGHT = 1.0
+DISTANCE_WEIGHT = 1.0
+SIZE_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Rows of the first and of the second set that belong together, (K,) each."""
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+
+
+def match(tracks: Boxes, detections: Boxes) -> Pairs:
+    """Pair tracks (N, 4) with detections (M, 4), both `xyxy` of the same frame, at least total cost."""
+    if not len(tracks) or not len(detections):
+        return Pairs(np.empty(0, np.intp), np.empty(0, np.intp))
+    cost, allowed = _cost(tracks, detections)
+    too_much = float(cost.max()) * (1 + min(cost.shape)) + 1
+    # lapx: Jonker-Volgenant; scipy's does the same and costs 50 MB of memory (docs/adr/0003).
+    _, columns, _ = lap.lapjv(np.where(allowed, cost, too_much), extend_cost=True)
+    rows = np.flatnonzero(columns >= 0)
+    rows = rows[allowed[rows, columns[rows]]]
+    return Pairs(rows, columns[rows].astype(np.intp))
+
+
+def _cost(tracks: Boxes, detections: Boxes) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+    first, second = xyxy_to_cxcywh(tracks)[:, None], xyxy_to_cxcywh(detections)[None]
+    size = (first[..., 2:].mean(axis=2) + second[..., 2:].mean(axis=2)) / 2
+    distance = np.linalg.norm(first[..., :2] - second[..., :2], axis=2) / size
+    size_ratio = np.abs(np.log(first[..., 3] / second[..., 3]))
+    cost = IOU_WEIGHT * (1 - iou(tracks, detections)) + DISTANCE_WEIGHT * distance + SIZE_WEIGHT * size_ratio
+    return cost, (distance < DISTANCE_GATE) & (size_ratio < np.log(SIZE_RATIO_GATE))

@@ -1,0 +1,62 @@
+"""The tracker's own last second, so that a detection of a past frame can be understood as of that frame."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.flow import View
+from tracker.kalman import Axes
+
+KEPT_FRAMES = 32
+NEAR_FRAMES = 3
+
+
+@dataclass(slots=True)
+class Moment:
+    """One past frame: when, what it looked like, and which track was believed where."""
+
+    captured_ns: int
+    view: View
+    ids: NDArray[np.int64]
+    place: Axes
+
+
+class History:
+    """The latest moments by seq, oldest first."""
+
+    def __init__(self) -> None:
+        self._moments: OrderedDict[int, Moment] = OrderedDict()
+
+    def add(self, seq: int, moment: Moment) -> None:
+        """Remember a moment and forget the oldest."""
+        self._moments[seq] = moment
+        while len(self._moments) > KEPT_FRAMES:
+            self._moments.popitem(last=False)
+
+    def nearest(self, seq: int) -> tuple[int, Moment] | None:
+        """Return the moment of a frame or, where that frame was skipped, of one close by; None if there is none."""
+        if not self._moments:
+            return None
+        closest = min(self._moments, key=lambda known: abs(known - seq))
+        return (closest, self._moments[closest]) if abs(closest - seq) <= NEAR_FRAMES else None
+
+    def newest(self) -> tuple[int, Moment] | None:
+        """Return the latest moment and its seq."""
+        return next(reversed(self._moments.items()), None)
+
+    def correct(self, since: int, ids: NDArray[np.int64], moved: Axes) -> None:
+        """Move the given tracks (K,) by `moved` (K, 4) in all moments from seq `since` on.
+
+        What was learned about a past frame holds for the later ones too; without this, the next
+        late detection would teach the same lesson twice.
+        """
+        for seq, moment in self._moments.items():
+            if seq >= since:
+                here, which = np.nonzero(moment.ids[:, None] == ids[None])
+                moment.place[here] += moved[which]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._moments.clear()

@@ -1,0 +1,76 @@
+"""Tell a face's story: the events and the track messages that a table of tracks gives rise to."""
+
+from typing import Literal
+
+import numpy as np
+
+from facewire.messages import FaceEvent, Frame, Point, Track, Tracks, Xyxy
+from facewire.pixels import Picture
+from tracker.snapshot import snapshot
+from tracker.table import TrackTable
+
+State = Literal["tentative", "confirmed", "coasting"]
+
+
+def tracks_message(table: TrackTable, frame: Frame) -> Tracks:
+    """Say where every followed face is in a frame."""
+    boxes, speeds = table.xyxy.tolist(), table.filter.speed[:, :2].tolist()
+    tracks = tuple(
+        Track(
+            id=int(table.id[row]),
+            xyxy=_xyxy(boxes[row]),
+            score=float(table.score[row]),
+            state=_state(table, row),
+            age_frames=int(table.age_frames[row]),
+            velocity=_point(speeds[row]),
+        )
+        for row in range(len(table))
+    )
+    return Tracks(frame.camera, frame.seq, frame.captured_ns, tracks)
+
+
+def appeared(table: TrackTable, row: int, camera: str, at_ns: int, picture: Picture) -> FaceEvent:
+    """Say that a face was confirmed, with a look at it."""
+    return FaceEvent(
+        id=_event_id(camera, int(table.id[row]), "appeared"),
+        type="appeared",
+        camera=camera,
+        track_id=int(table.id[row]),
+        identity=None,
+        started_ns=min(int(table.born_ns[row]), at_ns),
+        at_ns=at_ns,
+        snapshot=snapshot(picture, _xyxy(table.xyxy[row].tolist())),
+    )
+
+
+def left(table: TrackTable, row: int, camera: str, at_ns: int) -> FaceEvent:
+    """Say that a confirmed face is gone."""
+    return FaceEvent(
+        id=_event_id(camera, int(table.id[row]), "left"),
+        type="left",
+        camera=camera,
+        track_id=int(table.id[row]),
+        identity=None,
+        started_ns=min(int(table.born_ns[row]), at_ns),
+        at_ns=at_ns,
+    )
+
+
+def _event_id(camera: str, track_id: int, kind: str) -> str:
+    # A track id is never given twice, and each of these happens once to a track.
+    return f"{camera}-{track_id}-{kind}"
+
+
+def _state(table: TrackTable, row: int) -> State:
+    if not table.confirmed[row]:
+        return "tentative"
+    return "coasting" if table.misses[row] else "confirmed"
+
+
+def _xyxy(box: list[float]) -> Xyxy:
+    left_px, top_px, right_px, bottom_px = np.round(box, 2).tolist()
+    return left_px, top_px, right_px, bottom_px
+
+
+def _point(speed: list[float]) -> Point:
+    return round(speed[0], 1), round(speed[1], 1)
