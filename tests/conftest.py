@@ -5,12 +5,12 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, connect
 from facewire.log import open_log
 from facewire.metrics import Metrics
 from facewire.streams import Intake
-
 from tests.servers import mosquitto, redis_server
 
 

@@ -22,6 +22,11 @@ class Moment:
     ids: NDArray[np.int64]
     place: Axes
 
+    def add(self, track_id: int, place: Axes) -> None:
+        """Learn afterwards that a track was at `place` (4,) then."""
+        self.ids = np.append(self.ids, track_id)
+        self.place = np.concatenate((self.place, place[None]))
+
 
 class History:
     """The latest moments by seq, oldest first."""
@@ -45,6 +50,10 @@ class History:
     def newest(self) -> tuple[int, Moment] | None:
         """Return the latest moment and its seq."""
         return next(reversed(self._moments.items()), None)
+
+    def since(self, seq: int) -> list[Moment]:
+        """Return the moments from seq `seq` on, oldest first."""
+        return [moment for known, moment in self._moments.items() if known >= seq]
 
     def correct(self, since: int, ids: NDArray[np.int64], moved: Axes) -> None:
         """Move the given tracks (K,) by `moved` (K, 4) in all moments from seq `since` on.

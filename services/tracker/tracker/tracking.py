@@ -1,7 +1,8 @@
 """Follow the faces of one camera: flow moves them in every frame, detections of past frames correct them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ class CameraTracker:
         xyxy, scores = _arrays(detections)
         used = self._update_matched(seq, moment, xyxy, scores, detections.captured_ns)
         fresh = np.flatnonzero(~used & (scores >= self._rules.birth_score))
-        self._begin(moment, xyxy[fresh], scores[fresh], detections.captured_ns)
+        self._begin(seq, xyxy[fresh], scores[fresh], detections.captured_ns)
         return self._confirm(detections.captured_ns)
 
     def _in_order(self, frame: Frame) -> bool:
@@ -191,19 +192,19 @@ class CameraTracker:
         # A face that was seen once and not again was none.
         self._keep(self._table.confirmed | (self._table.misses == 0), captured_ns)
 
-    def _begin(self, moment: Moment, xyxy: Boxes, scores: NDArray[np.float64], captured_ns: int) -> None:
-        """Start tracks for detections of a past moment, where flow says that they are now."""
-        newest = self._history.newest()
-        if not len(xyxy) or newest is None:
+    def _begin(self, seq: int, xyxy: Boxes, scores: NDArray[np.float64], captured_ns: int) -> None:
+        """Start tracks for detections of a past frame, and follow them through the frames since."""
+        if not len(xyxy):
             return
-        place = xyxy_to_cxcywh(xyxy)
-        if newest[1] is not moment and newest[1].view.gray.shape == moment.view.gray.shape:
-            moved = motion(moment.view, newest[1].view, xyxy, np.zeros((len(xyxy), 2)))
-            place[:, :2] += np.where(moved.seen[:, None], moved.shift, 0)
-        largest_first = np.argsort(-place[:, 2] * place[:, 3], kind="stable")
+        moments = self._history.since(seq)
+        trail = follow(xyxy_to_cxcywh(xyxy), moments)
+        largest_first = np.argsort(-trail[-1][:, 2] * trail[-1][:, 3], kind="stable")
         for row in largest_first:
-            if self._has_room(place[row], captured_ns):
-                self._table = joined(self._table, self._born(place[row : row + 1], scores[row], captured_ns))
+            if self._has_room(trail[-1][row], captured_ns):
+                born = self._born(trail[-1][row : row + 1], scores[row], captured_ns)
+                self._table = joined(self._table, born)
+                for moment, place in zip(moments, trail, strict=True):
+                    moment.add(int(born.id[0]), place[row])
 
     def _has_room(self, place: NDArray[np.floating], captured_ns: int) -> bool:
         if len(self._table) < self._rules.max_faces:
@@ -234,6 +235,21 @@ class CameraTracker:
         fresh = np.flatnonzero(~table.confirmed & (table.hits >= self._rules.confirm_hits))
         table.confirmed[fresh] = True
         return [story.appeared(table, int(row), self._camera, at_ns, self._picture) for row in fresh]
+
+
+def follow(place: kalman.Axes, moments: Sequence[Moment]) -> list[kalman.Axes]:
+    """Carry boxes (M, 4) from the first moment to the last by flow; returns where they were in each."""
+    trail, shift = [place], np.zeros((len(place), 2))
+    for before, after in pairwise(moments):
+        place = place.copy()
+        if before.view.gray.shape == after.view.gray.shape:
+            moved = motion(before.view, after.view, cxcywh_to_xyxy(place), shift)
+            # Where flow is blind, the last step is the best guess for this one.
+            shift = np.where(moved.seen[:, None], moved.shift, shift)
+            place[:, 2:] *= moved.zoom[:, None]
+        place[:, :2] += shift
+        trail.append(place)
+    return trail
 
 
 def _arrays(detections: Detections) -> tuple[Boxes, NDArray[np.float64]]:

@@ -1,0 +1,1 @@
+"""Measurements behind every figure that facewire claims: `scripts/bench NAME`."""

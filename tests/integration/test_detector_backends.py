@@ -1,0 +1,120 @@
+"""Every backend finds the same faces in real photos as OpenCV's own detector does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from detector.artifacts import Artifacts
+from detector.backends import OPENERS, Backend, BackendError
+from detector.geometry import InputSize, LetterboxTensor
+from detector.host import cpu_name
+from detector.measuring import load
+from detector.yunet import NMS_IOU, decode, grid
+from facewire.models import model_path
+
+from facewire.boxes import iou
+from facewire.messages import Face
+from tests.places import CACHE, MODELS, ROOT
+
+SIZE = InputSize(320, 256)
+SCORE_THRESHOLD = 0.6
+PHOTOS = sorted(MODELS.glob("sample*.jpg"))
+
+
+@pytest.fixture(scope="module")
+def artifacts() -> Artifacts:
+    return Artifacts(model_path(MODELS, "yunet"), SIZE, 1, CACHE)
+
+
+@pytest.fixture(scope="module", params=["onnxruntime", "tvm"])
+def backend(request: pytest.FixtureRequest, artifacts: Artifacts) -> Backend:
+    path = artifacts.static_model if request.param == "onnxruntime" else artifacts.library(cpu_name())
+    return OPENERS[request.param](path, 1)
+
+
+def photo_at_640(path: Path) -> np.ndarray:
+    photo = cv2.imread(str(path))
+    assert photo is not None
+    return np.asarray(cv2.resize(photo, (640, 480), interpolation=cv2.INTER_AREA))
+
+
+def opencv_faces(canvas: np.ndarray, model: Path, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes (N, 4) in pixels of the photo and scores (N,), best first, as FaceDetectorYN finds them."""
+    finder = cv2.FaceDetectorYN.create(str(model), "", (SIZE.width, SIZE.height), SCORE_THRESHOLD, NMS_IOU)
+    _, found = finder.detect(canvas)
+    found = np.empty((0, 15)) if found is None else found[np.argsort(-found[:, 14])]
+    return np.concatenate((found[:, :2], found[:, :2] + found[:, 2:4]), axis=1) / scale, found[:, 14]
+
+
+def our_faces(picture: np.ndarray, backend: Backend) -> tuple[tuple[Face, ...], np.ndarray, float]:
+    tensor, placed = LetterboxTensor(SIZE).fill(picture)
+    canvas = np.ascontiguousarray(tensor[0].transpose(1, 2, 0)).astype(np.uint8)
+    return decode(backend.infer(tensor), grid(SIZE), placed, SCORE_THRESHOLD), canvas, placed.scale_x
+
+
+@pytest.mark.parametrize("photo", PHOTOS, ids=lambda path: path.stem)
+def test_backend_agrees_with_opencv_on_a_real_photo(photo: Path, backend: Backend, artifacts: Artifacts) -> None:
+    picture = photo_at_640(photo)
+    faces, canvas, scale = our_faces(picture, backend)
+    boxes, scores = opencv_faces(canvas, artifacts.model, scale)
+    assert len(faces) == len(boxes) > 0
+    overlaps = iou(np.array([face.xyxy for face in faces]), boxes)
+    partner = overlaps.argmax(axis=1)
+    assert sorted(partner) == list(range(len(boxes)))
+    assert overlaps.max(axis=1).min() >= 0.95
+    np.testing.assert_allclose([face.score for face in faces], scores[partner], atol=0.01)
+
+
+def test_photos_are_there() -> None:
+    assert len(PHOTOS) >= 3, "scripts/setup test fetches them"
+
+
+def test_landmarks_lie_inside_their_face_and_in_order(artifacts: Artifacts) -> None:
+    backend = OPENERS["onnxruntime"](artifacts.static_model, 1)
+    picture = photo_at_640(PHOTOS[-1])
+    faces, _, _ = our_faces(picture, backend)
+    for face in faces:
+        right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
+        assert right_eye[0] < left_eye[0]
+        assert right_mouth[0] < left_mouth[0]
+        assert max(right_eye[1], left_eye[1]) < nose[1] < max(right_mouth[1], left_mouth[1])
+
+
+def test_a_broken_library_is_said_in_one_line(tmp_path: Path) -> None:
+    for name in OPENERS:
+        broken = tmp_path / f"broken-{name}.so"
+        broken.write_bytes(b"no library")
+        with pytest.raises(BackendError, match="broken"):
+            OPENERS[name](broken, 1)
+
+
+def test_the_measurement_chose_the_fastest_that_agrees(artifacts: Artifacts) -> None:
+    choice = load(artifacts.choice(cpu_name()))
+    assert choice is not None, "scripts/setup measures"
+    usable = {row.backend: row.median_ms for row in choice.rows if not row.problem and row.median_ms}
+    assert set(usable) == {"onnxruntime", "tvm"}
+    assert choice.chosen == min(usable, key=lambda name: usable[name])
+    assert all(row.max_abs_error is not None and row.max_abs_error <= 1e-3 for row in choice.rows)
+
+
+def test_tvm_serves_without_its_compiler(artifacts: Artifacts) -> None:
+    code = (
+        "import sys, pathlib, numpy as np\n"
+        "from detector.backends import open_tvm\n"
+        "backend = open_tvm(pathlib.Path(sys.argv[1]), 1)\n"
+        "backend.infer(np.zeros((1, 3, 256, 320), np.float32))\n"
+        "maps = pathlib.Path('/proc/self/maps').read_text()\n"
+        "assert 'libtvm_runtime' in maps and 'libtvm_compiler' not in maps and 'libtvm.so' not in maps, maps\n"
+        "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])\n"
+    )
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "services/detector")))
+    environment = {"PYTHONPATH": path, "PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-c", code, str(artifacts.library(cpu_name()))]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # The compiler alone would be some 240 MB.
+    assert int(done.stdout) / 1024 < 180
