@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import redis
 
@@ -22,6 +23,7 @@ MS_PER_S = 1000
 def measure(socket: str) -> dict[str, float]:
     """Write and read a 640x480 frame as capture and tracker do; medians in ms."""
     client = redis.Redis(unix_socket_path=socket)
+    client.delete("frames:bench")
     pixels = os.urandom(640 * 480 * 3)
     write_ms, read_ms = [], []
     for seq in range(1, ROUNDS + 1):
@@ -29,7 +31,7 @@ def measure(socket: str) -> dict[str, float]:
         message = codec.encode(Frame("bench", seq, time.time_ns(), 640, 480, "bgr24", pixels))
         client.xadd("frames:bench", {keys.FIELD: message}, id=f"{seq}-0", maxlen=32, approximate=False)
         written_s = time.perf_counter()
-        reply = client.xread({"frames:bench": f"{seq - 1}-0"}, count=1)
+        reply: Any = client.xread({"frames:bench": f"{seq - 1}-0"}, count=1)
         codec.decode(reply[0][1][0][1][keys.FIELD], Frame)
         write_ms.append((written_s - started_s) * MS_PER_S)
         read_ms.append((time.perf_counter() - written_s) * MS_PER_S)
@@ -63,7 +65,7 @@ def _in_process(socket: str, extra: dict[str, str]) -> dict[str, float]:
     environment = {key: value for key, value in os.environ.items() if key not in MALLOC} | extra
     code = "import json, sys; from benchmarks.bus import measure; print(json.dumps(measure(sys.argv[1])))"
     done = subprocess.run(
-        [sys.executable, "-c", code, socket], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, socket], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
     figures: dict[str, float] = json.loads(done.stdout)
     return figures

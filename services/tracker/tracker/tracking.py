@@ -197,7 +197,7 @@ class CameraTracker:
         if not len(xyxy):
             return
         moments = self._history.since(seq)
-        trail = follow(xyxy_to_cxcywh(xyxy), moments)
+        trail = follow(xyxy_to_cxcywh(xyxy).astype(np.float64), moments)
         largest_first = np.argsort(-trail[-1][:, 2] * trail[-1][:, 3], kind="stable")
         for row in largest_first:
             if self._has_room(trail[-1][row], captured_ns):
