@@ -2,7 +2,7 @@
 
 import sys
 
-from facewire.models import model_path
+from facewire.models import ModelError, model_path
 
 from detector.artifacts import Artifacts
 from detector.backends import BackendError
@@ -26,7 +26,10 @@ def artifacts_of(settings: DetectorSettings) -> Artifacts:
         settings.cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         stop_operator(f"CACHE_DIR: cannot be made ({error.strerror}); name a folder that this user may write to")
-    model = model_path(settings.models_dir, MODEL)
+    try:
+        model = model_path(settings.models_dir, MODEL)
+    except ModelError as error:
+        stop_operator(str(error))
     return Artifacts(model, settings.input_size, settings.detector_threads, settings.cache_dir)
 
 

@@ -1,0 +1,79 @@
+"""Compose files are accepted, alone and with their overrides, and one switch leaves our broker out."""
+
+import json
+import os
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.places import ROOT
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("docker") is None
+    or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode != 0,
+    reason="left out: docker compose is not installed",
+)
+
+
+def config(*files: str, **environment: str) -> dict[str, Any]:
+    arguments = [part for file in files for part in ("-f", file)]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MQTT_", "CAMERA", "WEB_"))}
+    done = subprocess.run(
+        ["docker", "compose", *arguments, "config", "--format", "json"],
+        cwd=ROOT,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    parsed: dict[str, Any] = json.loads(done.stdout)
+    return parsed
+
+
+def test_without_settings_the_bundled_broker_is_used() -> None:
+    services = config("docker-compose.yml")["services"]
+    assert "mqtt" in services
+    assert services["iot-bridge"]["environment"]["MQTT_HOST"] == "mqtt"
+
+
+def test_naming_a_broker_leaves_ours_out() -> None:
+    services = config("docker-compose.yml", MQTT_HOST="192.0.2.7")["services"]
+    assert "mqtt" not in services
+    assert services["iot-bridge"]["environment"]["MQTT_HOST"] == "192.0.2.7"
+
+
+@pytest.mark.parametrize("override", ["gpu", "edgetpu"])
+def test_override_gives_the_detector_its_accelerator(override: str) -> None:
+    detector = config("docker-compose.yml", f"docker-compose.{override}.yml")["services"]["detector"]
+    mounted = json.dumps([detector.get("devices"), detector["volumes"]])
+    assert {"gpu": "/dev/dri", "edgetpu": "/dev/bus/usb"}[override] in mounted
+
+
+def test_only_the_dashboard_is_published_and_on_loopback() -> None:
+    services = config("docker-compose.yml")["services"]
+    published = {name: service["ports"] for name, service in services.items() if service.get("ports")}
+    assert set(published) == {"web"}
+    assert published["web"][0]["host_ip"] == "127.0.0.1"
+
+
+def test_credentials_reach_only_those_who_need_them() -> None:
+    secret = "sesame-open"
+    services = config(
+        "docker-compose.yml",
+        CAMERA=f"rtsp://user:{secret}1@192.0.2.9/x",
+        MQTT_PASSWORD=f"{secret}2",
+        WEB_PASSWORD=f"{secret}3",
+    )["services"]
+    told = {name for name, service in services.items() if secret in json.dumps(service)}
+    assert told == {"capture", "iot-bridge", "web"}
+
+
+def test_bake_builds_every_service_for_both_kinds_of_machine() -> None:
+    done = subprocess.run(["docker", "buildx", "bake", "--print"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    targets = json.loads(done.stdout)["target"]
+    assert set(targets) >= {"capture", "detector", "tracker", "iot-bridge", "web"}
+    ours = [target for target in targets.values() if target.get("platforms")]
+    assert all(set(target["platforms"]) == {"linux/amd64", "linux/arm64"} for target in ours)
