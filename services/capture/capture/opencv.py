@@ -9,9 +9,11 @@ import os
 # AV_LOG_QUIET of FFmpeg's libavutil/log.h.
 os.environ.update(OPENCV_LOG_LEVEL="OFF", OPENCV_FFMPEG_LOGLEVEL="-8")
 
-import cv2  # noqa: E402  it reads the environment above while it loads
+import cv2
 
-from capture.sources import Source  # noqa: E402
+from capture.sources import Source
+
+__all__ = ["cv2", "open_camera", "open_file"]
 
 cv2.setNumThreads(1)
 

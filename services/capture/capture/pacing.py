@@ -52,12 +52,14 @@ class Limiter:
 
     def __init__(self, fps: float) -> None:
         self._step_s = 1 / fps
-        self._next_s = float("-inf")
+        # Cameras jitter: a little early still counts as in time.
+        self._slack_s = 0.45 * self._step_s
+        self._next_s: float | None = None
 
     def due(self, at_s: float) -> bool:
         """Say whether to take the frame of this moment."""
-        # Cameras jitter: half a step early still counts as in time.
-        if at_s < self._next_s - self._step_s / 2:
+        planned_s = at_s if self._next_s is None else self._next_s
+        if at_s < planned_s - self._slack_s:
             return False
-        self._next_s = max(self._next_s, at_s - self._step_s / 2) + self._step_s
+        self._next_s = max(planned_s, at_s - self._slack_s) + self._step_s
         return True

@@ -1,6 +1,5 @@
 """Read pictures from an open capture: a file in real time, a camera as it comes."""
 
-import math
 import time
 from collections.abc import Iterator
 from threading import Event
@@ -12,6 +11,8 @@ from capture.pacing import Limiter, Pace
 from facewire.metrics import Metrics
 from facewire.pixels import Picture
 
+USUAL_FPS = 25.0
+
 
 def file_pictures(
     capture: cv2.VideoCapture, fps_limit: float, metrics: Metrics, stop: Event, *, loop: bool
@@ -20,13 +21,13 @@ def file_pictures(
 
     Each picture, (height, width, 3) uint8 BGR, lies in a buffer that the next one overwrites.
     """
-    fps = _fps(capture, fps_limit)
+    fps = file_fps(capture)
     pace, limiter = Pace(fps, time.monotonic, stop.wait), Limiter(fps_limit)
-    picture: Picture | None = None
+    picture = None
     index = began = 0
     while not stop.is_set():
         with metrics.stage("decode"):
-            there, picture = _read(capture, picture)
+            there, picture = capture.read(picture)
         if not there:
             if not loop or index == began or not capture.set(cv2.CAP_PROP_POS_FRAMES, 0):
                 return
@@ -34,7 +35,7 @@ def file_pictures(
             continue
         if limiter.due(index / fps):
             pace.wait(index)
-            yield picture
+            yield np.asarray(picture, np.uint8)
         index += 1
         for _ in range(pace.late(index)):
             metrics.dropped("late")
@@ -43,22 +44,27 @@ def file_pictures(
             index += 1
 
 
-def camera_pictures(
-    capture: cv2.VideoCapture, fps_limit: float, metrics: Metrics, stop: Event
-) -> Iterator[Picture]:
+def camera_pictures(capture: cv2.VideoCapture, fps_limit: float, metrics: Metrics, stop: Event) -> Iterator[Picture]:
     """Yield a camera's pictures as they come; ends when it stops sending, or with `stop`.
 
     Each picture, (height, width, 3) uint8 BGR, lies in a buffer that the next one overwrites.
     """
     limiter = Limiter(fps_limit)
-    picture: Picture | None = None
+    picture = None
     # `grab` waits for the camera; only what comes after it is work.
     while not stop.is_set() and capture.grab():
         if not limiter.due(time.monotonic()):
             metrics.dropped("above_frame_fps")
             continue
         with metrics.stage("decode"):
-            there, picture = _retrieve(capture, picture)
+            there, picture = capture.retrieve(picture)
         if not there:
             return
-        yield picture
+        yield np.asarray(picture, np.uint8)
+
+
+def file_fps(capture: cv2.VideoCapture) -> float:
+    """Return a file's frames a second; some containers do not know, and then it is taken for a usual video."""
+    fps = float(capture.get(cv2.CAP_PROP_FPS))
+    # A NaN fails the comparison too.
+    return fps if 1 <= fps <= 1000 else USUAL_FPS

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
+from capture.demo.truth import CLIP
 from capture.sources import Source, parse_camera, parse_cameras
 from facewire.settings import Settings
 
@@ -45,3 +46,8 @@ class CaptureSettings(Settings):
     def sources(self) -> tuple[Source, ...]:
         """The cameras to capture."""
         return parse_cameras(self.cameras) if self.cameras.strip() else (parse_camera(self.camera),)
+
+    @property
+    def demo_clip(self) -> Path:
+        """The file that the source `demo` plays."""
+        return self.demo_dir / CLIP

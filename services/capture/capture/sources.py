@@ -1,4 +1,7 @@
-"""Read what CAMERA and CAMERAS say into named sources; no message here repeats what it was given, which may be a secret."""
+"""Read CAMERA and CAMERAS into named sources.
+
+No message here repeats what it was given: it may be a secret.
+"""
 
 import re
 from dataclasses import dataclass, field

@@ -39,7 +39,6 @@ class OnnxRuntimeBackend:
         options.inter_op_num_threads = 1
         # Six inferences a second: threads that spin in between would burn a core for nothing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_cpu_mem_arena = False
         try:
             self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         except ONNXRUNTIME_ERRORS as error:

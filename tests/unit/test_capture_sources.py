@@ -1,0 +1,163 @@
+"""What CAMERA and CAMERAS may say, and that no complaint about them shows a secret."""
+
+import io
+import os
+import string
+from contextlib import redirect_stderr, suppress
+from unittest import mock
+
+import pytest
+from capture.settings import CaptureSettings
+from capture.sources import Source, parse_camera, parse_cameras
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facewire.settings import load
+
+SECRETS = st.text(string.ascii_letters + string.digits + "!$&*+;=,:@/?#%[] ", min_size=8, max_size=20).filter(
+    lambda text: sum(character.isalnum() for character in text) >= 8
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", "demo"),
+        ("demo", "demo"),
+        ("/dev/video0", "device"),
+        ("rtsp://user:password@camera.lan:554/stream", "network"),
+        ("rtsps://camera.lan/stream", "network"),
+        ("http://camera.lan/video.mjpg", "network"),
+        ("https://[fe80::1]/video.mjpg", "network"),
+        ("clips/party.mp4", "file"),
+        ("/media/a film.mkv", "file"),
+    ],
+)
+def test_camera_is_known_by_its_form(text: str, kind: str) -> None:
+    source = parse_camera(text)
+
+    assert (source.name, source.kind) == ("camera", kind)
+    assert source.uri == ("" if kind == "demo" else text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://camera.lan/x",
+        "rtsp://",
+        "rtsp:///stream",
+        "http://camera.lan:99999/x",
+        "http://camera.lan:http/x",
+        "rtsp://camera.lan/a b",
+        "http://[::1/x",
+        "/dev/sda",
+        "/dev/video",
+        "a\nb.mp4",
+    ],
+)
+def test_camera_is_refused_when_it_is_no_source(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no source|URL"):
+        parse_camera(text)
+
+
+def test_commas_inside_urls_survive() -> None:
+    text = "door=rtsp://user:a,b=c@host/x?list=1,2,k=3,hall=/dev/video0,yard=http://10.0.0.2/v.mjpg?size=1,2,play=demo"
+
+    assert [(source.name, source.kind, source.uri) for source in parse_cameras(text)] == [
+        ("door", "network", "rtsp://user:a,b=c@host/x?list=1,2,k=3"),
+        ("hall", "device", "/dev/video0"),
+        ("yard", "network", "http://10.0.0.2/v.mjpg?size=1,2"),
+        ("play", "demo", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("rtsp://host/x", "camera 1 does not begin with name="),
+        ("Door=rtsp://host/x", "camera 1 does not begin with name="),
+        ("door=rtsp://host/x,Hall=/dev/video0", "camera 2 does not begin with name="),
+        ("door=demo,door=demo", "camera 2 has the name of an earlier one"),
+        ("door=", "camera 1 is no source"),
+        ("door=demo,hall=ftp://host/x", "camera 2 has a URL"),
+        (f"{'x' * 33}=demo", "camera 1 does not begin with name="),
+    ],
+)
+def test_cameras_are_refused_with_the_number_of_the_one_at_fault(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse_cameras(text)
+
+
+@given(
+    names=st.lists(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True), min_size=1, max_size=5, unique=True),
+    uris=st.lists(
+        st.sampled_from(["demo", "/dev/video3", "rtsp://u:p@host/a,b", "http://host/v.mjpg?a=1,2", "/clips/a.mp4"]),
+        min_size=5,
+        max_size=5,
+    ),
+)
+def test_every_list_of_cameras_comes_apart_where_it_was_joined(names: list[str], uris: list[str]) -> None:
+    parts = list(zip(names, uris, strict=False))
+
+    sources = parse_cameras(",".join(f"{name}={uri}" for name, uri in parts))
+
+    assert [(source.name, source.uri or "demo") for source in sources] == parts
+
+
+@given(
+    secret=SECRETS,
+    variable=st.sampled_from(["CAMERA", "CAMERAS"]),
+    form=st.sampled_from(
+        [
+            "{secret}://host/x",
+            "ftp://{secret}@host/x",
+            "door=ftp://user:{secret}@host/x",
+            "rtsp://user:{secret}@host:port/x",
+            "My {secret}=rtsp://host",
+            "door=demo,rtsp://user:{secret}@host/x,x=demo",
+            "/dev/{secret}",
+            "rtsp://u:{secret}@ho st/",
+        ]
+    ),
+)
+def test_no_complaint_shows_what_was_given(secret: str, variable: str, form: str) -> None:
+    said = io.StringIO()
+    environment = {variable: form.format(secret=secret)}
+
+    with mock.patch.dict(os.environ, environment, clear=True), redirect_stderr(said), suppress(SystemExit):
+        settings = load(CaptureSettings)
+        said.write(repr(settings) + " ".join(repr(source) for source in settings.sources))
+
+    assert said.getvalue().startswith(("facewire: ", "CaptureSettings("))
+    assert said.getvalue().count("\n") <= 1
+    assert secret not in said.getvalue()
+
+
+@given(user=SECRETS, password=SECRETS, token=SECRETS)
+def test_a_shown_url_has_neither_user_nor_password_nor_query(user: str, password: str, token: str) -> None:
+    uri = f"rtsp://{user}:{password}@camera.lan/stream?token={token.replace('@', '')}"
+
+    assert Source("door", "network", uri).shown == "rtsp://camera.lan/stream"
+
+
+def test_both_variables_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with mock.patch.dict(os.environ, {"CAMERA": "demo", "CAMERAS": "door=demo"}, clear=True), pytest.raises(SystemExit):
+        load(CaptureSettings)
+
+    assert capsys.readouterr().err == "facewire: CAMERA and CAMERAS are both set: keep one of them\n"
+
+
+def test_a_bad_camera_is_answered_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with mock.patch.dict(os.environ, {"CAMERA": "ftp://u:secret@h/x"}, clear=True), pytest.raises(SystemExit):
+        load(CaptureSettings)
+
+    said = capsys.readouterr().err
+    assert said.startswith("facewire: CAMERA: it has a URL that is not rtsp://")
+    assert said.endswith("; for example CAMERA=/dev/video0\n")
+
+
+def test_an_odd_width_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with mock.patch.dict(os.environ, {"FRAME_WIDTH": "641"}, clear=True), pytest.raises(SystemExit):
+        load(CaptureSettings)
+
+    assert "FRAME_WIDTH" in capsys.readouterr().err
