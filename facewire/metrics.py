@@ -35,6 +35,7 @@ class Metrics:
         self._dropped = Counter(f"{name}_dropped", "Messages or work dropped", ["reason"], registry=self.registry)
         self._rejected = Counter(f"{name}_rejected", "Messages refused", ["reason"], registry=self.registry)
         self._errors = Counter(f"{name}_errors", "Errors survived", ["kind"], registry=self.registry)
+        self._counted = Counter(f"{name}_counted", "Other things counted", ["what"], registry=self.registry)
         self._gauge = Gauge(f"{name}_value", "Figures of this service", ["name"], registry=self.registry)
         self._done: deque[tuple[float, float]] = deque(maxlen=WINDOW)
 
@@ -69,6 +70,10 @@ class Metrics:
     def error(self, kind: str) -> None:
         """Count an error that the service survived."""
         self._errors.labels(kind).inc()
+
+    def count(self, what: str) -> None:
+        """Count something that is worth counting."""
+        self._counted.labels(what).inc()
 
     def set(self, name: str, value: float) -> None:
         """Show a figure as it is now."""

@@ -9,10 +9,13 @@ import pytest
 from capture.demo import choreography
 from capture.demo.cast import CAST
 from capture.demo.choreography import CLIP_S, FPS, HEIGHT_PX, WIDTH_PX, interpolate, places
-from capture.demo.compose import ComposeError, compose
+from capture.demo.compose import ComposeError, compose, compose_frame, make_scenery
 from capture.demo.truth import CLIP, TRUTH, TrueFace, Truth, load_truth, save_truth
 from hypothesis import given
 from hypothesis import strategies as st
+
+from facewire.boxes import iou
+from tests.places import MODELS
 
 MOMENTS_S = [index / 10 for index in range(CLIP_S * 10)]
 PHOTO_SIZE = (1920, 1600)
@@ -171,6 +174,28 @@ def test_a_face_behind_another_or_outside_counts_as_less_visible(photos: Path, t
     assert any(face.visible == 1 for face in faces)
     covered = [face for face in faces if face.xyxy[0] > 0 and face.xyxy[2] < WIDTH_PX and face.visible < 0.5]
     assert covered
+
+
+def test_yunet_finds_every_face_that_is_wholly_visible_and_where_the_truth_says() -> None:
+    detector = cv2.FaceDetectorYN.create(str(MODELS / "face_detection_yunet_2023mar.onnx"), "", (320, 256), 0.6)
+    scenery = make_scenery(MODELS)
+    overlaps: list[float] = []
+    false = 0
+    for index in range(0, CLIP_S * FPS, FPS):
+        picture, truth = compose_frame(scenery, index)
+        # Half the size, and letterboxed below, as the detector service does it.
+        shrunk = cv2.copyMakeBorder(cv2.resize(picture, (320, 240)), 0, 16, 0, 0, cv2.BORDER_CONSTANT)
+        found = detector.detect(shrunk)[1]
+        boxes = np.empty((0, 4)) if found is None else 2 * found[:, :4]
+        boxes[:, 2:] += boxes[:, :2]
+        shared = iou(np.array([face.xyxy for face in truth]).reshape(-1, 4), boxes)
+        overlaps += [max(row, default=0.0) for face, row in zip(truth, shared, strict=True) if face.visible >= 0.9]
+        false += int((shared.max(axis=0, initial=0) < 0.3).sum())
+
+    assert len(overlaps) > 60
+    assert np.mean(np.array(overlaps) > 0.6) >= 0.98
+    assert np.mean(overlaps) > 0.85
+    assert false == 0
 
 
 @given(

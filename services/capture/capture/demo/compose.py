@@ -57,7 +57,7 @@ def compose(photos: Path, folder: Path, say: Callable[[str], None], frames: int 
     if _is_current(folder, made_from):
         return False
     folder.mkdir(parents=True, exist_ok=True)
-    scenery = _scenery(photos)
+    scenery = make_scenery(photos)
     half_done = folder / f".{CLIP}.tmp.mp4"
     try:
         faces = tuple(_write_clip(half_done, scenery, frames, say))
@@ -90,7 +90,12 @@ def _is_current(folder: Path, made_from: str) -> bool:
         return False
 
 
-def _scenery(photos: Path) -> Scenery:
+def make_scenery(photos: Path) -> Scenery:
+    """Cut out the people and draw the room.
+
+    Raises:
+        ComposeError: a photo cannot be read.
+    """
     try:
         people = {person.name: cut_out(person, photos) for person in CAST}
     except ValueError as error:

@@ -1,0 +1,1 @@
+"""The IoT bridge: faces and their events as MQTT that a home acts on."""

@@ -1,0 +1,56 @@
+"""`python -m iot_bridge` runs the service."""
+
+import sys
+import time
+from threading import Thread
+
+from facewire import keys
+from facewire.service import Service, keep_running, running
+from facewire.settings import load
+from facewire.streams import GroupReader, StreamReader, Wanted
+from iot_bridge.broker import Broker
+from iot_bridge.discovery import Node
+from iot_bridge.presence import CameraState
+from iot_bridge.service import Home, run_clock, run_events, run_tracks
+from iot_bridge.settings import BridgeSettings
+from iot_bridge.topics import Publication, Topics
+
+
+def main() -> int:
+    """Run the service until it is told to stop."""
+    settings = load(BridgeSettings)
+    with running("iot-bridge", settings) as service:
+        node = Node(Topics(settings.topic_prefix, settings.node_id), settings.node_name, settings.discovery_prefix)
+        will = Publication(node.topics.availability, b"offline", retain=True)
+        broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
+        home = Home(node, lambda camera: camera_state(camera, node.topics, settings), time.monotonic)
+        broker.start(lambda: broker.say(home.everything()), node.birth_topic)
+        try:
+            serve(service, broker, home)
+        finally:
+            broker.stop()
+    return 0
+
+
+def camera_state(camera: str, topics: Topics, settings: BridgeSettings) -> CameraState:
+    """Return the state of a camera of which nothing was said yet."""
+    return CameraState(camera, topics, settings.faces_hz, settings.presence_off_after_s)
+
+
+def serve(service: Service[BridgeSettings], broker: Broker, home: Home) -> None:
+    """Run all loops until the service stops."""
+    tracks = StreamReader(service.bus, service.intake, service.metrics, [Wanted(keys.TRACKS)])
+    events = GroupReader(service.store, service.intake, keys.EVENTS, group="iot-bridge", consumer="iot-bridge-1")
+    loops = [
+        Thread(target=keep_running, args=(service, lambda: run_tracks(service, tracks, broker, home)), daemon=True),
+        Thread(target=keep_running, args=(service, lambda: run_clock(service, broker, home)), daemon=True),
+    ]
+    for loop in loops:
+        loop.start()
+    keep_running(service, lambda: run_events(service, events, broker, home.node))
+    for loop in loops:
+        loop.join(2.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Put events, faces and health into MQTT payloads: pure functions.
+
+Each JSON that speaks of a frame carries its `captured_ns`, so that a subscriber can tell how old it is.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from facewire.health import Health
+from facewire.messages import FaceEvent, Tracks
+from iot_bridge.topics import Publication, Topics
+
+
+def packed(fields: dict[str, Any]) -> bytes:
+    """Return compact JSON."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def event_publications(event: FaceEvent, topics: Topics) -> list[Publication]:
+    """Return what an event gives rise to: its picture first, so that who hears of the event finds it.
+
+    An event is never retained: who comes later must not act on it.
+    """
+    fields = {
+        "event_type": event.type,
+        "id": event.id,
+        "camera": event.camera,
+        "track_id": event.track_id,
+        "identity": msgspec.to_builtins(event.identity),
+        "started_ns": event.started_ns,
+        "at_ns": event.at_ns,
+        "captured_ns": event.at_ns,
+    }
+    told = Publication(topics.of(event.camera, "event"), packed(fields))
+    if event.snapshot is None:
+        return [told]
+    return [Publication(topics.of(event.camera, "snapshot"), event.snapshot, retain=True), told]
+
+
+def faces_publication(tracks: Tracks, topics: Topics) -> Publication:
+    """Say where each face is that counts."""
+    faces = [
+        {
+            "id": track.id,
+            "xyxy": track.xyxy,
+            "score": round(track.score, 3),
+            "state": track.state,
+            "velocity": track.velocity,
+            "identity": msgspec.to_builtins(track.identity),
+        }
+        for track in tracks.tracks
+        if track.state != "tentative"
+    ]
+    fields = {"camera": tracks.camera, "seq": tracks.seq, "captured_ns": tracks.captured_ns, "faces": faces}
+    return Publication(topics.of(tracks.camera, "faces"), packed(fields))
+
+
+def health_publication(healths: Iterable[Health], topics: Topics) -> Publication:
+    """Say how every service fares."""
+    services = {
+        health.service: {"healthy": health.healthy, "waiting_for": health.waiting_for, **health.figures, **health.notes}
+        for health in healths
+    }
+    fields = {"healthy": bool(services) and all(each["healthy"] for each in services.values()), "services": services}
+    return Publication(topics.health, packed(fields), retain=True)

@@ -1,0 +1,29 @@
+"""What the bridge is told by its environment."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from facewire.settings import Settings
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+# A `+` or `#` would make it a filter, and MQTT refuses to publish to those.
+Prefix = Annotated[str, StringConstraints(pattern=r"^[^+#\s/][^+#\s]{0,63}$")]
+
+
+class BridgeSettings(Settings):
+    """Settings of the bridge; see its README."""
+
+    mqtt_host: str = Field("127.0.0.1", examples=["192.168.1.10"])
+    mqtt_port: int = Field(1883, ge=1, le=65535, examples=[1883])
+    mqtt_username: str = Field("", examples=["facewire"])
+    mqtt_password: SecretStr = Field(SecretStr(""), examples=["the broker's password"])
+    mqtt_tls: bool = Field(default=False, examples=["true"])
+    mqtt_ca_file: Path | None = Field(None, examples=["/etc/ssl/my-ca.pem"])
+    node_id: Name = Field("facewire", examples=["door-pi"])
+    node_name: str = Field("facewire", min_length=1, max_length=64, examples=["Door"])
+    topic_prefix: Prefix = Field("facewire", examples=["facewire"])
+    discovery_prefix: Prefix = Field("homeassistant", examples=["homeassistant"])
+    faces_hz: float = Field(2.0, gt=0, le=60, examples=[2])
+    presence_off_after_s: float = Field(2.0, ge=0, le=3600, examples=[2])

@@ -1,0 +1,34 @@
+"""Name every topic of one node: `facewire/<node>/...` (the tree is in the README)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One MQTT message to send. QoS 1: the broker says that it has it."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one node."""
+
+    prefix: str
+    node: str
+
+    @property
+    def availability(self) -> str:
+        """`online` or `offline`: the node; its last will is `offline`."""
+        return f"{self.prefix}/{self.node}/availability"
+
+    @property
+    def health(self) -> str:
+        """How every service fares, as JSON."""
+        return f"{self.prefix}/{self.node}/health"
+
+    def of(self, camera: str, leaf: str) -> str:
+        """Name a topic of one camera."""
+        return f"{self.prefix}/{self.node}/{camera}/{leaf}"

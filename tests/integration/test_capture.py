@@ -1,0 +1,332 @@
+"""Capture with a real bus, real video files and a real MJPEG camera that comes and goes."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import redis
+
+from facewire import keys
+from facewire.codec import decode, encode
+from facewire.health import verdict
+from facewire.link import connect
+from facewire.messages import Frame
+from facewire.pixels import picture
+from tests.servers import free_port, redis_server, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "s3cr3t-passw0rd"
+FILE_FPS = 30
+FILE_FRAMES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A capture process and where it leaves traces."""
+
+    process: subprocess.Popen[str]
+    run_dir: Path
+    log: Path
+
+    def healthy(self) -> bool:
+        return verdict("capture", self.run_dir, time.time())[0]
+
+    def says(self) -> str:
+        return verdict("capture", self.run_dir, time.time())[1]
+
+    def notes(self) -> dict[str, str]:
+        health: dict[str, Any] = json.loads((self.run_dir / "capture.json").read_text(encoding="utf-8"))
+        return dict(health["notes"])
+
+
+def environment(run_dir: Path, bus_url: str, **settings: str) -> dict[str, str]:
+    here = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "services/capture"))), "PATH": os.environ["PATH"]}
+    return here | {"BUS_URL": bus_url, "RUN_DIR": str(run_dir)} | settings
+
+
+@contextmanager
+def capturing(folder: Path, bus_url: str, **settings: str) -> Iterator[Running]:
+    """Run capture until the block ends; it must then end within five seconds, cleanly."""
+    run_dir, log = folder / "run", folder / "capture.log"
+    command = [sys.executable, "-m", "capture"]
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(command, env=environment(run_dir, bus_url, **settings), stderr=errors, text=True) as process,
+    ):
+        try:
+            wait_for(lambda: (run_dir / "capture.json").exists() or process.poll() is not None, what="a heartbeat")
+            yield Running(process, run_dir, log)
+            process.terminate()
+            assert process.wait(5) == 0
+        finally:
+            process.kill()
+    assert list(run_dir.iterdir()) == []
+    assert SECRET not in log.read_text(encoding="utf-8")
+
+
+def refused(folder: Path, **settings: str) -> str:
+    """Run capture, which must refuse to start; returns its one line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "capture"],
+        env=environment(folder / "run", "redis://127.0.0.1:9/0", **settings),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert done.stderr.startswith("facewire: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def newest(bus: redis.Redis, camera: str = "camera") -> int:
+    entries: Any = bus.xrevrange(keys.FRAMES.key(camera), count=1)
+    return int(entries[0][0].partition(b"-")[0]) if entries else 0
+
+
+def follow(bus: redis.Redis, count: int, camera: str = "camera", after: str = "$") -> list[Frame]:
+    """Return the next frames, one by one as they come."""
+    frames: list[Frame] = []
+    while len(frames) < count:
+        reply: Any = bus.xread({keys.FRAMES.key(camera): after}, block=4000)
+        assert reply, f"no frame for four seconds after {len(frames)}"
+        for entry_id, fields in reply[0][1]:
+            after = entry_id
+            frames.append(decode(fields[keys.FIELD], Frame))
+    return frames[:count]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two thirds of a second, each frame a little lighter than the one before."""
+    path = tmp_path_factory.mktemp("video") / "ramp.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FILE_FPS, (320, 240))
+    for index in range(FILE_FRAMES):
+        writer.write(np.full((240, 320, 3), 20 + 10 * index, np.uint8))
+    writer.release()
+    return path
+
+
+class MjpegCamera:
+    """A camera that serves MJPEG over HTTP, and can die, come back, or fall silent with the line open."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.silent = threading.Event()
+        self._server: ThreadingHTTPServer | None = None
+        self._off = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://user:{SECRET}@127.0.0.1:{self.port}/video.mjpg"
+
+    def start(self) -> None:
+        jpeg = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))[1].tobytes()
+        off, silent = threading.Event(), self.silent
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+                self.end_headers()
+                try:
+                    while not off.wait(0.05):
+                        if not silent.is_set():
+                            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                            self.wfile.write(head.encode() + jpeg + b"\r\n")
+                except OSError:
+                    self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._off = off
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self) -> None:
+        self._off.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+@pytest.fixture
+def mjpeg() -> Iterator[MjpegCamera]:
+    """A camera that is off."""
+    camera = MjpegCamera()
+    yield camera
+    camera.stop()
+
+
+def within(seconds: float, truth: Callable[[], bool], what: str) -> None:
+    wait_for(truth, timeout_s=seconds, what=what)
+
+
+def test_a_file_plays_in_real_time_over_and_over_without_a_gap(tmp_path: Path, bus_url: str, video: Path) -> None:
+    bus = connect(bus_url)
+    with capturing(tmp_path, bus_url, CAMERA=str(video)) as capture:
+        within(10, lambda: newest(bus) > 0, "the first frame")
+        frames = follow(bus, 3 * FILE_FRAMES)
+        assert capture.healthy()
+
+    assert [frame.seq for frame in frames] == list(range(frames[0].seq, frames[0].seq + len(frames)))
+    steps_ms = np.diff([frame.captured_ns for frame in frames]) / 1e6
+    assert np.median(steps_ms) == pytest.approx(1000 / FILE_FPS, abs=2)
+    assert sum(steps_ms) == pytest.approx(1000 / FILE_FPS * len(steps_ms), abs=100)
+    # Lighter by ten each frame, and from the last straight back to the first. A busy host may make one be left out.
+    shades = np.array([picture(frame).mean() for frame in frames])
+    steps = np.diff(shades)
+    assert np.mean((abs(steps - 10) < 4) | (steps < -150)) > 0.9
+    assert (frames[0].width, frames[0].height, frames[0].encoding) == (320, 240, "bgr24")
+
+
+def test_numbers_go_on_from_the_newest_frame_and_past_somebody_elses(tmp_path: Path, bus_url: str, video: Path) -> None:
+    bus = connect(bus_url)
+
+    def put(seq: int) -> None:
+        frame = Frame("camera", seq, time.time_ns(), 1, 1, "gray8", b"\x00")
+        fields: Any = {keys.FIELD: encode(frame)}
+        bus.xadd(keys.FRAMES.key("camera"), fields, id=f"{seq}-0")
+
+    put(5000)
+    with capturing(tmp_path, bus_url, CAMERA=str(video)):
+        assert follow(bus, 3, after="5000-0")[0].seq == 5001
+        put(9000)
+        assert [frame.seq for frame in follow(bus, 3, after="9000-0")] == [9001, 9002, 9003]
+
+
+def test_wide_frames_are_made_narrower_and_fast_ones_fewer(tmp_path: Path, bus_url: str, video: Path) -> None:
+    bus = connect(bus_url)
+    with capturing(
+        tmp_path, bus_url, CAMERAS=f"door={video},hall={video}", FRAME_WIDTH="160", FRAME_FPS="10"
+    ) as capture:
+        within(10, lambda: min(newest(bus, "door"), newest(bus, "hall")) > 0, "both cameras")
+        frames = follow(bus, 12, "door")
+        within(6, lambda: "@10" in capture.notes().get("hall", ""), "the note")
+        assert set(bus.zrange(keys.CAMERAS, 0, -1)) == {b"door", b"hall"}
+        assert capture.notes()["door"].endswith("ramp.mp4 160x120@10")
+
+    assert (frames[0].width, frames[0].height) == (160, 120)
+    assert np.median(np.diff([frame.captured_ns for frame in frames])) == pytest.approx(1e8, abs=1e7)
+
+
+def test_a_file_that_shall_not_loop_ends_and_that_is_no_trouble(tmp_path: Path, bus_url: str, video: Path) -> None:
+    bus = connect(bus_url)
+    with capturing(tmp_path, bus_url, CAMERA=str(video), LOOP="false") as capture:
+        within(12, lambda: capture.notes().get("camera", "").endswith("ended"), "the end")
+        assert newest(bus) >= FILE_FRAMES - 2
+        at_end = newest(bus)
+        time.sleep(1)
+        assert newest(bus) == at_end
+        assert capture.healthy()
+
+
+def test_a_camera_that_dies_is_noticed_within_five_seconds_and_comes_back(
+    tmp_path: Path, bus_url: str, mjpeg: MjpegCamera
+) -> None:
+    bus = connect(bus_url)
+    mjpeg.start()
+    with capturing(tmp_path, bus_url, CAMERAS=f"door={mjpeg.url}") as capture:
+        within(15, lambda: newest(bus, "door") > 5 and capture.healthy(), "the first frames")
+        mjpeg.stop()
+        within(5, lambda: not capture.healthy(), "the loss to be noticed")
+        assert "waiting for camera door (http://127.0.0.1:" in capture.says()
+        before = newest(bus, "door")
+        mjpeg.start()
+        within(15, lambda: newest(bus, "door") > before and capture.healthy(), "the camera to come back")
+        assert follow(bus, 1, "door", after=f"{before}-0")[0].seq == before + 1
+
+
+def test_a_camera_that_falls_silent_is_noticed_and_does_not_hold_up_others_or_the_end(
+    tmp_path: Path, bus_url: str, mjpeg: MjpegCamera, video: Path
+) -> None:
+    bus = connect(bus_url)
+    mjpeg.start()
+    with capturing(tmp_path, bus_url, CAMERAS=f"door={mjpeg.url},hall={video}") as capture:
+        within(15, lambda: newest(bus, "door") > 5 and capture.healthy(), "the first frames")
+        mjpeg.silent.set()
+        within(5, lambda: not capture.healthy(), "the silence to be noticed")
+        assert "camera door" in capture.says()
+        assert "camera hall" not in capture.says()
+        follow(bus, 5, "hall")
+
+
+def test_a_camera_out_of_reach_at_start_is_waited_for(tmp_path: Path, bus_url: str, mjpeg: MjpegCamera) -> None:
+    bus = connect(bus_url)
+    with capturing(tmp_path, bus_url, CAMERA=mjpeg.url) as capture:
+        within(5, lambda: "cannot be opened" in capture.says(), "the complaint")
+        assert SECRET not in capture.says()
+        mjpeg.start()
+        within(10, lambda: newest(bus) > 0 and capture.healthy(), "the camera")
+
+
+def test_capture_ends_in_time_while_a_camera_accepts_and_never_answers(tmp_path: Path, bus_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"rtsp://user:{SECRET}@127.0.0.1:{mute.getsockname()[1]}/stream"
+        with capturing(tmp_path, bus_url, CAMERA=url, CAMERA_TIMEOUT_S="30") as capture, mute.accept()[0] as line:
+            assert line.recv(1), "the camera was asked"
+            assert "has sent no picture yet" in capture.says()
+            capture.process.terminate()
+            assert capture.process.wait(5) == 0
+
+
+def test_capture_goes_on_when_the_bus_goes_and_comes(tmp_path: Path, video: Path) -> None:
+    port, folder = free_port(), tmp_path / "bus"
+    folder.mkdir()
+    url = f"redis://127.0.0.1:{port}/0"
+    with capturing(tmp_path, url, CAMERA=str(video)) as capture:
+        within(10, lambda: "Redis 'bus'" in capture.says(), "the missing bus to be noticed")
+        with redis_server(folder, port=port):
+            within(10, lambda: newest(connect(url)) > 10 and capture.healthy(), "frames")
+        within(10, lambda: not capture.healthy(), "the lost bus to be noticed")
+        with redis_server(folder, port=port):
+            within(10, lambda: newest(connect(url)) > 10 and capture.healthy(), "frames again")
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all\n" * 100])
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "notes.mp4").write_bytes(content)
+
+    assert "notes.mp4 is no video that can be played" in refused(tmp_path, CAMERA=str(tmp_path / "notes.mp4"))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert "camera door: there is no file /nowhere/x.mp4" in refused(tmp_path, CAMERAS="door=/nowhere/x.mp4")
+
+
+def test_a_missing_demo_clip_is_answered_with_how_to_make_it(tmp_path: Path) -> None:
+    said = refused(tmp_path, DEMO_DIR=str(tmp_path))
+
+    assert f"run `python -m capture compose-demo PHOTOS {tmp_path}`" in said
+
+
+def test_composing_without_photos_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "capture", "compose-demo", str(tmp_path), str(tmp_path / "demo")],
+        env=environment(tmp_path, ""),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("facewire: missing photo ")
+    assert done.stderr.count("\n") == 1
