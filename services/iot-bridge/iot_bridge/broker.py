@@ -56,7 +56,7 @@ class Broker:
             self._client.username_pw_set(settings.mqtt_username, settings.mqtt_password.get_secret_value())
         if settings.mqtt_tls:
             self._use_tls(settings)
-        self._client.on_socket_open = _send_at_once
+        self._client.on_socket_open = lambda _client, _userdata, connection: _send_at_once(connection)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._heard
@@ -157,6 +157,7 @@ class Broker:
             self._on_up()
 
 
-def _send_at_once(_client: Client, _userdata: object, connection: socket.socket | ssl.SSLSocket) -> None:
+def _send_at_once(connection: object) -> None:
     # Nagle's algorithm would hold a small message back until the last one is confirmed.
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
