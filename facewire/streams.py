@@ -35,11 +35,15 @@ def announce(link: Link, camera: str) -> None:
     link.once(lambda client: client.zadd(keys.CAMERAS, {camera: time()}))
 
 
-def announced(link: Link, until: Event) -> list[str]:
+def camera_names(client: redis.Redis) -> list[str]:
     """Return the names of the cameras that capture announced within the last minute."""
-    since_s = time() - ANNOUNCED_WITHIN_S
-    names: Any = link.patiently(lambda client: client.zrangebyscore(keys.CAMERAS, since_s, "+inf"), until)
-    return [name.decode() for name in names or []]
+    names: Any = client.zrangebyscore(keys.CAMERAS, time() - ANNOUNCED_WITHIN_S, "+inf")
+    return sorted(name.decode() for name in names)
+
+
+def announced(link: Link, until: Event) -> list[str]:
+    """Return `camera_names` as soon as the server allows; none if `until` is set first."""
+    return link.patiently(camera_names, until) or []
 
 
 class Intake:
@@ -149,7 +153,7 @@ class _Place:
 
 @dataclass(slots=True)
 class StreamReader:
-    """Reads several families of streams of every announced camera, in one blocking call at a time.
+    """Reads several families of streams of every announced camera, or of one, in one blocking call at a time.
 
     A stream that starts again from a lower id (the server lost its memory) is read from its start.
     """
@@ -158,6 +162,7 @@ class StreamReader:
     intake: Intake
     metrics: Metrics
     wanted: Sequence[Wanted]
+    only_camera: str = ""
     _places: dict[str, _Place] = field(default_factory=dict)
     _looked_s: float = float("-inf")
 
@@ -180,7 +185,7 @@ class StreamReader:
         if monotonic() - self._looked_s < LOOK_FOR_CAMERAS_EVERY_S:
             return
         self._looked_s = monotonic()
-        cameras = announced(self.link, until)
+        cameras = [self.only_camera] if self.only_camera else announced(self.link, until)
         found = {wanted.stream.key(camera): wanted for camera in cameras for wanted in self.wanted}
         for key in self._places.keys() - found.keys():
             del self._places[key]

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from facewire.settings import load
 
-SECRETS = st.text(string.ascii_letters + string.digits + "!$&*+;=,:@/?#%[] ", min_size=8, max_size=20).filter(
-    lambda text: sum(character.isalnum() for character in text) >= 8
+MARK = "Zq9"
+"""No message of ours says this, so it is seen wherever a part of a secret gets out."""
+SECRETS = st.text(string.ascii_letters + string.digits + "!$&*+;=,:@/?#%[] ", max_size=12).map(
+    lambda text: f"{MARK}{text}{MARK}"
 )
 
 
@@ -113,7 +115,7 @@ def test_every_list_of_cameras_comes_apart_where_it_was_joined(names: list[str],
             "ftp://{secret}@host/x",
             "door=ftp://user:{secret}@host/x",
             "rtsp://user:{secret}@host:port/x",
-            "My {secret}=rtsp://host",
+            "{secret}=rtsp://host",
             "door=demo,rtsp://user:{secret}@host/x,x=demo",
             "/dev/{secret}",
             "rtsp://u:{secret}@ho st/",
@@ -130,7 +132,7 @@ def test_no_complaint_shows_what_was_given(secret: str, variable: str, form: str
 
     assert said.getvalue().startswith(("facewire: ", "CaptureSettings("))
     assert said.getvalue().count("\n") <= 1
-    assert secret not in said.getvalue()
+    assert MARK not in said.getvalue()
 
 
 @given(user=SECRETS, password=SECRETS, token=SECRETS)

@@ -119,8 +119,18 @@ def _write_clip(
             yield faces
     finally:
         writer.release()
-    if path.stat().st_size < frames:
+    # The writer does not tell when it fails: a full disk leaves a clip that cannot be read, or not to its end.
+    if frame_count(path) != frames:
         raise ComposeError(f"the clip could not be written into {path.parent}: is the disk full?")
+
+
+def frame_count(clip: Path) -> int:
+    """Return how many frames a clip has; 0 for one that cannot be read."""
+    reader = cv2.VideoCapture(str(clip))
+    try:
+        return int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
+    finally:
+        reader.release()
 
 
 def compose_frame(scenery: Scenery, frame: int) -> tuple[Picture, tuple[TrueFace, ...]]:

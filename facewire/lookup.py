@@ -1,0 +1,49 @@
+"""Look single entries up: the frame of a seq, the latest events, one event."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from facewire import codec, keys
+from facewire.messages import FaceEvent, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event and the id under which the store keeps it."""
+
+    entry_id: str
+    event: FaceEvent
+
+
+def frame(client: redis.Redis, camera: str, seq: int) -> Frame | None:
+    """Return the frame of a seq; None if it is no longer there."""
+    entry_id = f"{seq}-0"
+    entries: Any = client.xrange(keys.FRAMES.key(camera), entry_id, entry_id)
+    try:
+        return codec.decode(entries[0][1][keys.FIELD], Frame) if entries else None
+    except (codec.RejectedMessageError, KeyError):
+        return None
+
+
+def latest_events(client: redis.Redis, count: int) -> list[StoredEvent]:
+    """Return the latest events, newest first."""
+    entries: Any = client.xrevrange(keys.EVENTS.key(), count=count)
+    return _stored(entries)
+
+
+def event(client: redis.Redis, entry_id: str) -> StoredEvent | None:
+    """Return the event that the store keeps under an id, which must be a full entry id; None if there is none."""
+    entries: Any = client.xrange(keys.EVENTS.key(), entry_id, entry_id)
+    return next(iter(_stored(entries)), None)
+
+
+def _stored(entries: Any) -> list[StoredEvent]:  # noqa: ANN401  redis-py does not say
+    found = []
+    for entry_id, fields in entries:
+        try:
+            found.append(StoredEvent(entry_id.decode(), codec.decode(fields[keys.FIELD], FaceEvent)))
+        except (codec.RejectedMessageError, KeyError):
+            continue
+    return found

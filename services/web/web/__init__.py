@@ -1,0 +1,1 @@
+"""The dashboard: live view with boxes and IDs, health and history in the browser."""

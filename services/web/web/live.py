@@ -1,0 +1,133 @@
+"""Show a camera to many: one thread for each camera that is watched, none for those that are not."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Condition, Event, Lock, Thread
+
+from facewire import keys, lookup
+from facewire.link import Link, RedisAwayError
+from facewire.messages import Tracks
+from facewire.metrics import Metrics
+from facewire.pixels import Picture, picture
+from facewire.streams import Intake, StreamReader, Wanted
+from web import mjpeg
+
+WAIT_S = 1.0
+# A picture may come a little early and still be the next one.
+EARLY = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture of a camera with the tracks of just that frame."""
+
+    number: int
+    picture: Picture
+    jpeg: bytes
+    tracks: Tracks
+    header: str
+
+
+@dataclass(slots=True)
+class _Watched:
+    stop: Event = field(default_factory=Event)
+    changed: Condition = field(default_factory=Condition)
+    shown: Shown | None = None
+    viewers: int = 0
+
+
+class TooManyViewersError(Exception):
+    """Another viewer would cost the frames of those who watch already."""
+
+
+class LiveView:
+    """Reads, encodes once, and hands to every viewer; a slow viewer skips pictures.
+
+    Args:
+        make_bus: makes a connection of its own for each thread, which blocks in it.
+        intake: decodes messages.
+        metrics: times the steps.
+        fps: the most pictures a second.
+        max_viewers: the most viewers at once.
+    """
+
+    def __init__(
+        self, make_bus: Callable[[], Link], intake: Intake, metrics: Metrics, fps: float, max_viewers: int
+    ) -> None:
+        self._make_bus = make_bus
+        self._intake = intake
+        self._metrics = metrics
+        self._step_s = 1 / fps
+        self._max_viewers = max_viewers
+        self._watched: dict[str, _Watched] = {}
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """End every view."""
+        with self._lock:
+            for watched in self._watched.values():
+                watched.stop.set()
+
+    @contextmanager
+    def watching(self, camera: str) -> Iterator[Iterator[Shown]]:
+        """Watch a camera; the pictures come from an iterator that ends when the view is closed.
+
+        Raises:
+            TooManyViewersError: all places are taken.
+        """
+        with self._lock:
+            if sum(watched.viewers for watched in self._watched.values()) >= self._max_viewers:
+                raise TooManyViewersError(camera)
+            watched = self._watched.get(camera) or self._begin(camera)
+            watched.viewers += 1
+        try:
+            yield _pictures(watched)
+        finally:
+            with self._lock:
+                watched.viewers -= 1
+                if not watched.viewers:
+                    watched.stop.set()
+                    self._watched.pop(camera, None)
+
+    def _begin(self, camera: str) -> _Watched:
+        watched = self._watched[camera] = _Watched()
+        Thread(target=self._show, args=(camera, watched), name=f"live-{camera}", daemon=True).start()
+        return watched
+
+    def _show(self, camera: str, watched: _Watched) -> None:
+        from web import drawing  # noqa: PLC0415  25 MB that a dashboard which nobody watches does without
+
+        bus = self._make_bus()
+        reader = StreamReader(bus, self._intake, self._metrics, [Wanted(keys.TRACKS)], only_camera=camera)
+        next_s, number = 0.0, 0
+        for tracks in reader.messages(watched.stop):
+            if not isinstance(tracks, Tracks) or time.monotonic() < next_s:
+                continue
+            next_s = time.monotonic() + EARLY * self._step_s
+            try:
+                frame = bus.once(lambda client, seq=tracks.seq: lookup.frame(client, camera, seq))  # type: ignore[misc]
+            except RedisAwayError:
+                continue
+            if frame is None:
+                self._metrics.dropped("frame_gone")
+                continue
+            number += 1
+            with self._metrics.stage("encode"):
+                encoded = drawing.jpeg(picture(frame))
+            with watched.changed:
+                watched.shown = Shown(number, picture(frame), encoded, tracks, mjpeg.about(frame, tracks))
+                watched.changed.notify_all()
+            self._metrics.handled(camera, frame.captured_ns)
+
+
+def _pictures(watched: _Watched) -> Iterator[Shown]:
+    last = 0
+    while not watched.stop.is_set():
+        with watched.changed:
+            watched.changed.wait_for(lambda: watched.shown is not None and watched.shown.number != last, WAIT_S)
+            shown = watched.shown
+        if shown is not None and shown.number != last:
+            last = shown.number
+            yield shown
