@@ -17,7 +17,8 @@ WELL_VISIBLE = 0.85
 
 def thumbs() -> np.ndarray:
     """Return every frame of the clip, small: (N, 48, 64) float32 gray."""
-    capture, small = cv2.VideoCapture(str(DEMO / CLIP)), []
+    capture = cv2.VideoCapture(str(DEMO / CLIP))
+    small: list[np.ndarray] = []
     while True:
         there, picture = capture.read()
         if not there:

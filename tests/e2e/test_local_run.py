@@ -1,50 +1,24 @@
 """`scripts/run` as a newcomer runs it: faces with IDs in the stream and over MQTT, figures, and a clean end."""
 
 import json
-import re
 import signal
-import subprocess
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.e2e.clip import Score, judge
+from tests.e2e.local import left_over, start, stop
 from tests.e2e.stream import Part, parts
-from tests.places import ROOT
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.e2e
 
 DURATION_S = 60
-
-
-@dataclass(slots=True)
-class LocalRun:
-    """A running `scripts/run` and what it printed."""
-
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-
-    def read(self) -> None:
-        for line in self.process.stdout or ():
-            self.lines.append(line)
-
-    def printed(self, pattern: str) -> re.Match[str] | None:
-        return next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)
-
-
-def start(*arguments: str) -> LocalRun:
-    command = [str(ROOT / "scripts/run"), "--headless", *arguments]
-    run = LocalRun(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-    threading.Thread(target=run.read, daemon=True).start()
-    return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +45,14 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     listener.on_connect = lambda client, *_: client.subscribe("#")
     listener.on_message = lambda _client, _userdata, message: messages.append(message)
     try:
-        wait_for(lambda: run.printed("facewire is up") is not None, 60, "the greeting")
-        wait_for(lambda: run.printed(r"mosquitto_sub") is not None, 5, "the mosquitto_sub line")
-        dashboard, mqtt = run.printed(r"Dashboard:\s+(\S+)"), run.printed(r"mosquitto_sub -h 127.0.0.1 -p (\d+)")
-        assert dashboard is not None
-        assert mqtt is not None
-        listener.connect("127.0.0.1", int(mqtt[1]))
+        run.wait_until_up()
+        listener.connect("127.0.0.1", run.mqtt_port)
         listener.loop_start()
-        pictures = watch(f"{dashboard[1]}stream/camera.mjpg", DURATION_S - 15)
+        pictures = watch(f"{run.dashboard}stream/camera.mjpg", DURATION_S - 15)
         code = run.process.wait(DURATION_S)
     finally:
         listener.loop_stop()
-        if run.process.poll() is None:
-            run.process.send_signal(signal.SIGINT)
-            run.process.wait(20)
+        stop(run)
     return Watched(
         code, "".join(run.lines), pictures, messages, json.loads(summary.read_text(encoding="utf-8")), left_over()
     )
@@ -97,12 +65,6 @@ def watch(url: str, seconds: float) -> list[Part]:
         if time.monotonic() > end_s:
             break
     return seen
-
-
-def left_over() -> list[str]:
-    telling = ("-m capture", "-m detector", "-m tracker", "-m iot_bridge", "-m web", "bus.sock", "store.sock")
-    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
-    return [line for line in lines if any(word in line for word in telling)]
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +137,7 @@ def test_presence_and_snapshots_are_told_over_mqtt(watched: Watched) -> None:
 def test_ctrl_c_ends_everything_within_five_seconds() -> None:
     run = start()
     try:
-        wait_for(lambda: run.printed("facewire is up") is not None, 60, "the greeting")
+        run.wait_until_up()
     finally:
         stopped_s = time.monotonic()
         run.process.send_signal(signal.SIGINT)

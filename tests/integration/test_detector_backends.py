@@ -14,10 +14,10 @@ from detector.geometry import InputSize, LetterboxTensor
 from detector.host import cpu_name
 from detector.measuring import load
 from detector.yunet import NMS_IOU, decode, grid
-from facewire.models import model_path
 
 from facewire.boxes import iou
 from facewire.messages import Face
+from facewire.models import model_path
 from tests.places import CACHE, MODELS, ROOT
 
 SIZE = InputSize(320, 256)

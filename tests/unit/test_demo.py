@@ -46,7 +46,7 @@ def clip(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pictures(folder: Path) -> list[np.ndarray]:
     capture = cv2.VideoCapture(str(folder / CLIP))
-    found = []
+    found: list[np.ndarray] = []
     while True:
         there, picture = capture.read()
         if not there:
@@ -186,8 +186,8 @@ def test_yunet_finds_every_face_that_is_wholly_visible_and_where_the_truth_says(
         # Half the size, and letterboxed below, as the detector service does it.
         shrunk = cv2.copyMakeBorder(cv2.resize(picture, (320, 240)), 0, 16, 0, 0, cv2.BORDER_CONSTANT)
         found = detector.detect(shrunk)[1]
-        boxes = np.empty((0, 4)) if found is None else 2 * found[:, :4]
-        boxes[:, 2:] += boxes[:, :2]
+        boxes = np.empty((0, 4)) if found is None else 2.0 * np.asarray(found)[:, :4]
+        boxes = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1).astype(np.float64)
         shared = iou(np.array([face.xyxy for face in truth]).reshape(-1, 4), boxes)
         overlaps += [max(row, default=0.0) for face, row in zip(truth, shared, strict=True) if face.visible >= 0.9]
         false += int((shared.max(axis=0, initial=0) < 0.3).sum())

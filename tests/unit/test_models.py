@@ -87,7 +87,7 @@ def npm_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     class Registry(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            address = f"http://127.0.0.1:{self.server.server_address[1]}/photos.tgz"
+            address = f"http://127.0.0.1:{self.connection.getsockname()[1]}/photos.tgz"
             version = {"name": "@scope/photos", "version": "2.0.0", "dist": {"tarball": address}}
             answers = {
                 "/@scope%2fphotos": json.dumps({"name": "@scope/photos", "versions": {"2.0.0": version}}).encode(),

@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from runner import options, plan
 from runner.observing import Seen, captured_at
 from runner.summary import summarise

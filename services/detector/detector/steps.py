@@ -2,13 +2,12 @@
 
 import sys
 
-from facewire.models import ModelError, model_path
-
 from detector.artifacts import Artifacts
 from detector.backends import BackendError
 from detector.host import cpu_name
 from detector.preparation import PreparationError, prepare
 from detector.settings import DetectorSettings
+from facewire.models import model_path
 from facewire.settings import stop_operator
 
 MODEL = "yunet"
@@ -26,10 +25,7 @@ def artifacts_of(settings: DetectorSettings) -> Artifacts:
         settings.cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         stop_operator(f"CACHE_DIR: cannot be made ({error.strerror}); name a folder that this user may write to")
-    try:
-        model = model_path(settings.models_dir, MODEL)
-    except ModelError as error:
-        stop_operator(str(error))
+    model = model_path(settings.models_dir, MODEL)
     return Artifacts(model, settings.input_size, settings.detector_threads, settings.cache_dir)
 
 

@@ -1,4 +1,7 @@
-"""The dashboard's pages and interfaces. Reads `frames`, `tracks`, heartbeats (bus) and `events` (store); writes HTTP."""
+"""The dashboard's pages and interfaces.
+
+Reads `frames:{camera}`, `tracks:{camera}` and heartbeats (bus) and `events` (store); writes HTTP.
+"""
 
 import re
 import time

@@ -27,20 +27,13 @@ def with_boxes(picture: Picture, tracks: Tracks) -> Picture:
         left, top, right, bottom = (round(side) for side in track.xyxy)
         colour = _colour(track.id)
         cv2.rectangle(drawn, (left, top), (right, bottom), colour, LINE_PX, cv2.LINE_AA)
-        cv2.putText(
-            drawn,
-            f"#{track.id}",
-            (left, max(14, top - 6)),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.55,
-            colour,
-            LINE_PX,
-            cv2.LINE_AA,
-        )
+        place = (left, max(14, top - 6))
+        cv2.putText(drawn, f"#{track.id}", place, cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, LINE_PX, cv2.LINE_AA)
     return drawn
 
 
 def _colour(track_id: int) -> tuple[int, int, int]:
     hue = (track_id * GOLDEN_ANGLE_DEGREES) % 360 / 2
-    blue, green, red = cv2.cvtColor(np.uint8([[[hue, 170, 255]]]), cv2.COLOR_HSV2BGR)[0, 0].tolist()  # type: ignore[arg-type]
+    pixel = np.array([[[hue, 170, 255]]], np.uint8)
+    blue, green, red = cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0].tolist()
     return blue, green, red

@@ -23,7 +23,6 @@ EARLY = 0.8
 class Shown:
     """One picture of a camera with the tracks of just that frame."""
 
-    number: int
     picture: Picture
     jpeg: bytes
     tracks: Tracks
@@ -101,7 +100,7 @@ class LiveView:
 
         bus = self._make_bus()
         reader = StreamReader(bus, self._intake, self._metrics, [Wanted(keys.TRACKS)], only_camera=camera)
-        next_s, number = 0.0, 0
+        next_s = 0.0
         for tracks in reader.messages(watched.stop):
             if not isinstance(tracks, Tracks) or time.monotonic() < next_s:
                 continue
@@ -113,21 +112,21 @@ class LiveView:
             if frame is None:
                 self._metrics.dropped("frame_gone")
                 continue
-            number += 1
             with self._metrics.stage("encode"):
                 encoded = drawing.jpeg(picture(frame))
             with watched.changed:
-                watched.shown = Shown(number, picture(frame), encoded, tracks, mjpeg.about(frame, tracks))
+                watched.shown = Shown(picture(frame), encoded, tracks, mjpeg.about(frame, tracks))
                 watched.changed.notify_all()
             self._metrics.handled(camera, frame.captured_ns)
 
 
 def _pictures(watched: _Watched) -> Iterator[Shown]:
-    last = 0
+    last: Shown | None = None
     while not watched.stop.is_set():
         with watched.changed:
-            watched.changed.wait_for(lambda: watched.shown is not None and watched.shown.number != last, WAIT_S)
+            if watched.shown is last:
+                watched.changed.wait(WAIT_S)
             shown = watched.shown
-        if shown is not None and shown.number != last:
-            last = shown.number
+        if shown is not None and shown is not last:
+            last = shown
             yield shown

@@ -3,6 +3,7 @@
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from threading import Event, Thread
 from types import FrameType
@@ -64,9 +65,7 @@ def serve(settings: WebSettings) -> None:
             probe.bind((settings.web_host, settings.web_port))
         except OSError as error:
             where = f"{settings.web_host}:{settings.web_port}"
-            stop_operator(
-                f"WEB_PORT: {where} cannot be used ({error.strerror}); name a free port, such as WEB_PORT=8081"
-            )
+            stop_operator(f"WEB_PORT: {where} cannot be used ({error.strerror}); name a free one: WEB_PORT=8081")
     Server(settings).run()
 
 
@@ -75,19 +74,15 @@ def _application(settings: WebSettings) -> Any:  # noqa: ANN401  a WSGI applicat
     from web.live import LiveView  # noqa: PLC0415
 
     # The worker's own handlers stay: gunicorn needs them.
-    surroundings = running("web", settings, watchdog=False, signals=False)
-    service = surroundings.__enter__()
+    ending = ExitStack()
+    service = ending.enter_context(running("web", settings, watchdog=False, signals=False))
     make_bus = partial(_link, service)
     live = LiveView(make_bus, service.intake, service.metrics, settings.stream_fps, settings.max_viewers)
     app = create_app(settings, service.bus, service.store, live, service.metrics)
     Thread(target=_beat, args=(make_bus(), service.stop), name="heartbeat", daemon=True).start()
 
-    def close() -> None:
-        service.stop.set()
-        live.close()
-        surroundings.__exit__(None, None, None)
-
-    app.extensions["facewire-close"] = close
+    ending.callback(live.close)
+    app.extensions["facewire-close"] = ending.close
     return app
 
 

@@ -23,9 +23,8 @@ class WebSettings(Settings):
     def _login_beyond_this_machine(self) -> Self:
         if not self.web_password.get_secret_value() and not is_loopback(self.published_at):
             name = "WEB_BIND" if self.web_bind else "WEB_HOST"
-            raise ValueError(
-                f"WEB_PASSWORD: must be set, since {name} lets other machines in; for example WEB_PASSWORD='a long sentence'"
-            )
+            example = "for example WEB_PASSWORD='a long sentence'"
+            raise ValueError(f"WEB_PASSWORD: must be set, since {name} lets other machines in; {example}")
         return self
 
     @property

@@ -1,0 +1,79 @@
+"""`scripts/run` as a process of a test: what it prints, and its end."""
+
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+
+import psutil
+
+from tests.places import ROOT
+from tests.servers import wait_for
+
+UP_WITHIN_S = 60
+TELLING = ("-m capture", "-m detector", "-m tracker", "-m iot_bridge", "-m web", "bus.sock", "store.sock")
+
+
+@dataclass(slots=True)
+class LocalRun:
+    """A running `scripts/run` and what it printed."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    def read(self) -> None:
+        for line in self.process.stdout or ():
+            self.lines.append(line)
+
+    def printed(self, pattern: str) -> re.Match[str] | None:
+        return next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)
+
+    def wait_until_up(self) -> None:
+        wait_for(lambda: self.printed(r"Stop:\s+Ctrl-C") is not None, UP_WITHIN_S, "the greeting")
+
+    @property
+    def dashboard(self) -> str:
+        found = self.printed(r"Dashboard:\s+(\S+)")
+        assert found is not None
+        return found[1]
+
+    @property
+    def mqtt_port(self) -> int:
+        found = self.printed(r"mosquitto_sub -h 127.0.0.1 -p (\d+)")
+        assert found is not None
+        return int(found[1])
+
+
+def start(*arguments: str) -> LocalRun:
+    """Start `scripts/run` without a browser."""
+    command = [str(ROOT / "scripts/run"), "--headless", *arguments]
+    run = LocalRun(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    Thread(target=run.read, daemon=True).start()
+    return run
+
+
+def stop(run: LocalRun) -> None:
+    """End a run as Ctrl-C does."""
+    if run.process.poll() is None:
+        run.process.send_signal(signal.SIGINT)
+    run.process.wait(20)
+
+
+@contextmanager
+def running_stack(*arguments: str) -> Iterator[LocalRun]:
+    """Run the stack until the block ends; it is up when the block begins."""
+    run = start(*arguments)
+    try:
+        run.wait_until_up()
+        yield run
+    finally:
+        stop(run)
+
+
+def left_over() -> list[str]:
+    """Return the command lines of processes that a run should have ended."""
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if any(word in line for word in TELLING)]
