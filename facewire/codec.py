@@ -50,7 +50,8 @@ def decode(raw: bytes, expected: type[M]) -> M:
     if fields.get("t") != expected.TYPE:
         raise RejectedMessageError("type", f"{fields.get('t')!r:.40} where {expected.TYPE!r} belongs")
     try:
-        return msgspec.convert(fields, expected)
+        # Text is not taken for bytes: msgspec would else read it as base64.
+        return msgspec.convert(fields, expected, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise RejectedMessageError(_reason(error), str(error)) from error
 

@@ -18,22 +18,24 @@ def without_credentials(text: str) -> str:
     return _USERINFO.sub("***@", text)
 
 
-def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {key: without_credentials(value) if isinstance(value, str) else value for key, value in event.items()}
+def _redact(_logger: object, _method: str, line: str) -> str:
+    # The finished line, so that a traceback's last words are covered too.
+    return without_credentials(line)
 
 
 def open_log(service: str, level: str = "INFO", form: LogFormat = "json") -> Log:
     """Set up logging for this process and return the service's logger; lines go to standard error."""
     rendering: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, _redact, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if form == "json"
-        else [_redact, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
     )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *rendering,
+            _redact,  # type: ignore[list-item]  # after the renderer, the event is its line
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -1,0 +1,80 @@
+"""Messages for tests: one plain example of each, and strategies for all that are valid."""
+
+from hypothesis import strategies as st
+
+from facewire.messages import Detections, Face, FaceEvent, Frame, Message, Person, Track, Tracks
+
+LANDMARKS = ((12.0, 14.0), (18.0, 14.0), (15.0, 18.0), (13.0, 22.0), (17.0, 22.0))
+FACE = Face((10.0, 10.5, 20.0, 26.0), 0.875, LANDMARKS)
+FRAME = Frame("door", 7, 1_700_000_000_000_000_007, 2, 2, "bgr24", bytes(range(12)))
+DETECTIONS = Detections("door", 7, 1_700_000_000_000_000_007, "onnxruntime", 1.5, (FACE,))
+TRACK = Track(3, (10.0, 10.5, 20.0, 26.0), 0.875, "confirmed", 12, (-1.5, 0.0), Person("Ada", 0.75, live=True))
+TRACKS = Tracks("door", 7, 1_700_000_000_000_000_007, (TRACK,))
+EVENT = FaceEvent(
+    "door-3-appeared",
+    "appeared",
+    "door",
+    3,
+    None,
+    1_700_000_000_000_000_000,
+    1_700_000_000_000_000_007,
+    b"\xff\xd8\xff\xd9",
+)
+EXAMPLES: tuple[Message, ...] = (FRAME, DETECTIONS, TRACKS, EVENT)
+
+cameras = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
+stamps = st.integers(1, 2**63 - 1)
+seqs = st.integers(0, 2**63 - 1)
+shares = st.floats(0, 1)
+coordinates = st.floats(-10_000, 10_000)
+boxes = st.tuples(coordinates, coordinates, st.floats(0.01, 5000), st.floats(0.01, 5000)).map(
+    lambda box: (box[0], box[1], box[0] + box[2], box[1] + box[3])
+)
+points = st.tuples(coordinates, coordinates)
+faces = st.builds(Face, boxes, shares, st.tuples(points, points, points, points, points))
+people = st.builds(Person, st.text(min_size=1, max_size=128), st.floats(-1, 1), st.none() | st.booleans())
+tracks = st.builds(
+    Track,
+    st.integers(1, 2**63 - 1),
+    boxes,
+    shares,
+    st.sampled_from(("tentative", "confirmed", "coasting")),
+    st.integers(0, 10**9),
+    points,
+    st.none() | people,
+)
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> Frame:
+    width, height = draw(st.integers(1, 16)), draw(st.integers(1, 16))
+    encoding, channels = draw(st.sampled_from((("bgr24", 3), ("gray8", 1))))
+    size = width * height * channels
+    pixels = draw(st.binary(min_size=size, max_size=size))
+    return Frame(draw(cameras), draw(seqs), draw(stamps), width, height, encoding, pixels)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> FaceEvent:
+    started_ns, at_ns = sorted((draw(stamps), draw(stamps)))
+    snapshot = draw(st.none() | st.binary(max_size=64).map(lambda tail: b"\xff\xd8" + tail))
+    kind = draw(st.sampled_from(("appeared", "identified", "unknown", "left")))
+    person, track_id = draw(st.none() | people), draw(st.integers(1, 2**63 - 1))
+    event_id = draw(st.text(min_size=1, max_size=128))
+    return FaceEvent(event_id, kind, draw(cameras), track_id, person, started_ns, at_ns, snapshot)
+
+
+any_message: st.SearchStrategy[Message] = st.one_of(
+    frames(),
+    st.builds(
+        Detections,
+        cameras,
+        seqs,
+        stamps,
+        st.text(max_size=20),
+        st.floats(0, 1e6),
+        st.lists(faces, max_size=4).map(tuple),
+    ),
+    st.builds(Tracks, cameras, seqs, stamps, st.lists(tracks, max_size=4, unique_by=lambda track: track.id).map(tuple)),
+    events(),
+)

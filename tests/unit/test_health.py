@@ -1,0 +1,128 @@
+"""The health check fails when the loop is stuck, and a stuck process ends itself."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from facewire import health
+from facewire.health import Health, verdict
+from facewire.heartbeat import Heartbeat
+from facewire.metrics import Metrics, percentile
+from tests.places import ROOT
+
+
+def write(folder: Path, **fields: object) -> None:
+    told = {"service": "test", "instance": "1", "at_s": 100.0, "healthy": True} | fields
+    health.write(Health(**told), folder)  # type: ignore[arg-type]
+
+
+def test_a_fresh_beat_is_healthy_and_an_old_one_is_stuck(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert verdict("test", tmp_path, 105.0) == (True, "test: healthy")
+    healthy, line = verdict("test", tmp_path, 111.0)
+    assert not healthy
+    assert "stuck for 11 s" in line
+
+
+def test_who_waits_is_unhealthy_and_says_for_what(tmp_path: Path) -> None:
+    write(tmp_path, healthy=False, waiting_for="the broker")
+    assert verdict("test", tmp_path, 100.0) == (False, "test: waiting for the broker")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"service": 1}', "null"])
+def test_a_garbled_file_is_unhealthy(tmp_path: Path, text: str) -> None:
+    (tmp_path / "test.json").write_text(text, encoding="utf-8")
+    assert not verdict("test", tmp_path, 100.0)[0]
+
+
+def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "facewire.health", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+
+
+def test_the_check_is_a_command_with_exit_codes(tmp_path: Path) -> None:
+    assert check("test", str(tmp_path)).returncode == 1
+    write(tmp_path, at_s=time.time())
+    done = check("test", str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "test: healthy\n")
+    assert check().returncode == 2
+
+
+def test_the_check_loads_nothing_heavy() -> None:
+    heavy = ("redis", "pydantic", "numpy", "structlog")
+    code = f"import sys, facewire.health; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def told(folder: Path) -> dict[str, object]:
+    fields: dict[str, object] = json.loads((folder / "test.json").read_text(encoding="utf-8"))
+    return fields
+
+
+def test_waiting_and_ready_are_told_at_once(tmp_path: Path, heartbeat: Heartbeat) -> None:
+    heartbeat.ready()
+    assert told(tmp_path)["healthy"] is True
+    heartbeat.waiting("bus", "Redis")
+    heartbeat.waiting("mqtt", "the broker")
+    assert told(tmp_path)["waiting_for"] == "Redis, the broker"
+    heartbeat.ready("bus")
+    assert told(tmp_path)["healthy"] is False
+    heartbeat.ready("mqtt")
+    assert told(tmp_path)["healthy"] is True
+
+
+def test_beats_are_written_once_a_second(tmp_path: Path, metrics: Metrics) -> None:
+    now = [0.0]
+    heartbeat = Heartbeat("test", tmp_path, metrics, watchdog_s=None, clock=lambda: now[0])
+    heartbeat.beat()
+    (tmp_path / "test.json").unlink()
+    now[0] = 0.9
+    heartbeat.beat()
+    assert not (tmp_path / "test.json").exists()
+    now[0] = 1.0
+    heartbeat.beat()
+    assert (tmp_path / "test.json").exists()
+
+
+def test_a_stuck_loop_ends_its_process_and_shows_where(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib\n"
+        "from facewire.heartbeat import Heartbeat\nfrom facewire.metrics import Metrics\n"
+        "heartbeat = Heartbeat('test', pathlib.Path(sys.argv[1]), Metrics('test'), watchdog_s=0.5)\n"
+        "heartbeat.beat()\n"
+        "def stuck_here(): time.sleep(60)\n"
+        "stuck_here()\n"
+    )
+    started_s = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, timeout=20, check=False
+    )
+    assert done.returncode != 0
+    assert "stuck_here" in done.stderr
+    assert time.monotonic() - started_s < 15
+
+
+def test_nothing_is_left_after_a_clean_end(tmp_path: Path, heartbeat: Heartbeat) -> None:
+    heartbeat.beat()
+    heartbeat.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_percentiles_are_nearest_rank() -> None:
+    assert percentile([float(n) for n in range(1, 101)], 95) == 95
+    assert percentile([3.0], 50) == 3.0
+
+
+def test_figures_show_rate_and_latency(metrics: Metrics) -> None:
+    assert metrics.figures() == {"fps": 0.0}
+    for _ in range(10):
+        metrics.handled("door", time.time_ns() - 5_000_000)
+    figures = metrics.figures()
+    assert 5 <= figures["latency_p50_ms"] < 50
+    assert figures["fps"] > 0

@@ -1,0 +1,71 @@
+"""A bad setting is said in one line that helps, and never repeats what it was given."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from iot_bridge.settings import BridgeSettings
+from web.settings import WebSettings
+
+from facewire.settings import Settings, load
+
+
+def complaint(capsys: pytest.CaptureFixture[str], kind: type[Settings]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        load(kind)
+    assert ended.value.code == 2
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    return text
+
+
+def test_the_line_names_variable_problem_and_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("METRICS_PORT", "99999")
+    line = complaint(capsys, Settings)
+    assert "METRICS_PORT" in line
+    assert "65535" in line
+    assert "for example METRICS_PORT=9100" in line
+    assert "99999" not in line
+
+
+def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_PORT", "")
+    assert load(Settings).metrics_port is None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(secret=st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=8, max_size=20).map("Zq7{}".format))
+def test_no_complaint_repeats_a_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], secret: str
+) -> None:
+    monkeypatch.setenv("BUS_URL", f"http://user:{secret}@host")
+    monkeypatch.setenv("MQTT_PASSWORD", secret)
+    monkeypatch.setenv("MQTT_PORT", secret)
+    assert secret not in complaint(capsys, BridgeSettings)
+
+
+def test_a_node_id_that_would_break_topics_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for wrong in ("a/b", "#", "+", "Ünter", "a b", "-x"):
+        monkeypatch.setenv("NODE_ID", wrong)
+        assert "NODE_ID" in complaint(capsys, BridgeSettings)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "pi.local"])
+def test_beyond_this_machine_the_dashboard_wants_a_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    monkeypatch.setenv("WEB_BIND", address)
+    line = complaint(capsys, WebSettings)
+    assert "WEB_PASSWORD" in line
+    assert "WEB_BIND" in line
+    monkeypatch.setenv("WEB_PASSWORD", "open sesame please")
+    assert load(WebSettings).published_at == address
+
+
+def test_in_a_container_the_published_address_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_HOST", "0.0.0.0")
+    monkeypatch.setenv("WEB_BIND", "127.0.0.1")
+    assert load(WebSettings).web_host == "0.0.0.0"
