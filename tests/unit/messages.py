@@ -1,8 +1,10 @@
 """Messages for tests: one plain example of each, and strategies for all that are valid."""
 
+from typing import Literal
+
 from hypothesis import strategies as st
 
-from facewire.messages import Detections, Face, FaceEvent, Frame, Message, Person, Track, Tracks
+from facewire.messages import CHANNELS, Detections, Face, FaceEvent, Frame, Message, Person, Track, Tracks
 
 LANDMARKS = ((12.0, 14.0), (18.0, 14.0), (15.0, 18.0), (13.0, 22.0), (17.0, 22.0))
 FACE = Face((10.0, 10.5, 20.0, 26.0), 0.875, LANDMARKS)
@@ -21,6 +23,8 @@ EVENT = FaceEvent(
     b"\xff\xd8\xff\xd9",
 )
 EXAMPLES: tuple[Message, ...] = (FRAME, DETECTIONS, TRACKS, EVENT)
+
+EventType = Literal["appeared", "identified", "unknown", "left"]
 
 cameras = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
 stamps = st.integers(1, 2**63 - 1)
@@ -48,7 +52,8 @@ tracks = st.builds(
 @st.composite
 def frames(draw: st.DrawFn) -> Frame:
     width, height = draw(st.integers(1, 16)), draw(st.integers(1, 16))
-    encoding, channels = draw(st.sampled_from((("bgr24", 3), ("gray8", 1))))
+    encoding: Literal["bgr24", "gray8"] = draw(st.sampled_from(("bgr24", "gray8")))
+    channels = CHANNELS[encoding]
     size = width * height * channels
     pixels = draw(st.binary(min_size=size, max_size=size))
     return Frame(draw(cameras), draw(seqs), draw(stamps), width, height, encoding, pixels)
@@ -58,7 +63,7 @@ def frames(draw: st.DrawFn) -> Frame:
 def events(draw: st.DrawFn) -> FaceEvent:
     started_ns, at_ns = sorted((draw(stamps), draw(stamps)))
     snapshot = draw(st.none() | st.binary(max_size=64).map(lambda tail: b"\xff\xd8" + tail))
-    kind = draw(st.sampled_from(("appeared", "identified", "unknown", "left")))
+    kind: EventType = draw(st.sampled_from(("appeared", "identified", "unknown", "left")))
     person, track_id = draw(st.none() | people), draw(st.integers(1, 2**63 - 1))
     event_id = draw(st.text(min_size=1, max_size=128))
     return FaceEvent(event_id, kind, draw(cameras), track_id, person, started_ns, at_ns, snapshot)

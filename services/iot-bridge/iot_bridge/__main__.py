@@ -5,9 +5,10 @@ import time
 from threading import Thread
 
 from facewire import keys
+from facewire.groups import GroupReader
 from facewire.service import Service, keep_running, running
 from facewire.settings import load
-from facewire.streams import GroupReader, StreamReader, Wanted
+from facewire.streams import StreamReader, Wanted
 from iot_bridge.broker import Broker
 from iot_bridge.discovery import Node
 from iot_bridge.presence import CameraState

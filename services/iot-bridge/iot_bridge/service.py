@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
+from facewire.groups import GroupReader
 from facewire.link import RedisAwayError
 from facewire.messages import FaceEvent, Tracks
 from facewire.roster import read_health
 from facewire.service import Service
-from facewire.streams import GroupReader, StreamReader, announced
+from facewire.streams import StreamReader, announced
 from iot_bridge.broker import Broker
 from iot_bridge.discovery import Node, device_publication
 from iot_bridge.payloads import event_publications, health_publication

@@ -1,0 +1,276 @@
+"""Streams over a real Redis: due frames only, newest first, in order, across restarts, and nothing malformed."""
+
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import msgpack
+import pytest
+import redis
+
+from facewire import keys, lookup
+from facewire.codec import encode
+from facewire.groups import Delivery, GroupReader
+from facewire.heartbeat import Heartbeat
+from facewire.link import Link, connect
+from facewire.messages import FaceEvent, Frame, Tracks
+from facewire.metrics import Metrics
+from facewire.streams import Intake, Publisher, StreamReader, Wanted, announce, announced
+from tests.servers import free_port, redis_server, wait_for
+
+
+def frame(seq: int, camera: str = "door") -> Frame:
+    return Frame(camera, seq, time.time_ns(), 4, 2, "gray8", bytes(8))
+
+
+def tracks(seq: int, camera: str = "door") -> Tracks:
+    return Tracks(camera, seq, time.time_ns(), ())
+
+
+def event(number: int) -> FaceEvent:
+    return FaceEvent(f"door-{number}-appeared", "appeared", "door", number, None, 1, 2)
+
+
+class Collector:
+    """Reads in a thread of its own until the test ends."""
+
+    def __init__(self, messages: Iterator[Any]) -> None:
+        self.got: list[Any] = []
+        self._thread = Thread(target=self._read, args=(messages,), daemon=True)
+        self._thread.start()
+
+    def _read(self, messages: Iterator[Any]) -> None:
+        for message in messages:
+            self.got.append(message)
+
+    def wait(self, count: int, timeout_s: float = 5.0) -> list[Any]:
+        wait_for(lambda: len(self.got) >= count, timeout_s, f"{count} messages, got {len(self.got)}")
+        return self.got
+
+
+@pytest.fixture
+def frames(bus: Link, metrics: Metrics) -> Publisher:
+    announce(bus, "door")
+    return Publisher(bus, keys.FRAMES, metrics)
+
+
+def dropped(metrics: Metrics, reason: str) -> float:
+    return metrics.registry.get_sample_value("facewire_test_dropped_total", {"reason": reason}) or 0.0
+
+
+def rejected(metrics: Metrics, reason: str) -> float:
+    return metrics.registry.get_sample_value("facewire_test_rejected_total", {"reason": reason}) or 0.0
+
+
+def reader(url: str, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, *wanted: Wanted) -> StreamReader:
+    return StreamReader(Link(connect(url), "bus", heartbeat, metrics), intake, metrics, wanted)
+
+
+def test_only_due_frames_are_read(
+    bus_url: str, frames: Publisher, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    every_fifth = Wanted(keys.FRAMES, newest=True, every=5)
+    collector = Collector(reader(bus_url, intake, metrics, heartbeat, every_fifth).messages(stop))
+    for seq in range(1, 41):
+        frames.publish(frame(seq))
+        time.sleep(0.01)
+    seqs = [message.seq for message in collector.wait(7)]
+    assert all(later - earlier >= 5 for earlier, later in pairwise(seqs))
+    assert all(later - earlier <= 7 for earlier, later in pairwise(seqs[1:]))
+
+
+def test_frames_that_are_not_due_do_not_cross_the_wire(
+    bus_url: str, frames: Publisher, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    every_tenth = Wanted(keys.FRAMES, newest=True, every=10)
+    collector = Collector(reader(bus_url, intake, metrics, heartbeat, every_tenth).messages(stop))
+    frames.publish(frame(1))
+    collector.wait(1)
+    client: Any = redis.Redis.from_url(bus_url)
+    before = client.info("stats")["total_net_output_bytes"]
+    big = 200_000
+    for seq in range(2, 12):
+        frames.publish(padded(seq, big))
+    collector.wait(2)
+    spent = client.info("stats")["total_net_output_bytes"] - before
+    assert spent < 2 * big
+
+
+def padded(seq: int, size_bytes: int) -> Frame:
+    return Frame("door", seq, 1, 1000, size_bytes // 1000, "gray8", bytes(size_bytes))
+
+
+def test_a_late_reader_skips_to_the_newest_and_counts_it(
+    bus: Link, frames: Publisher, intake: Intake, metrics: Metrics, stop: Event
+) -> None:
+    for seq in range(1, 21):
+        frames.publish(frame(seq))
+    first = next(StreamReader(bus, intake, metrics, [Wanted(keys.FRAMES, newest=True, backlog=3)]).messages(stop))
+    assert isinstance(first, Frame)
+    assert first.seq == 20
+    assert dropped(metrics, "late") == 19
+
+
+def test_the_frame_stream_keeps_exactly_its_length(bus_url: str, frames: Publisher) -> None:
+    for seq in range(1, 101):
+        frames.publish(frame(seq))
+    client: Any = redis.Redis.from_url(bus_url)
+    assert client.xlen("frames:door") == keys.FRAMES.maxlen
+    assert frames.newest_seq("door") == 100
+
+
+def test_in_order_reading_loses_nothing_and_begins_now(
+    bus_url: str, frames: Publisher, bus: Link, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    publisher = Publisher(bus, keys.TRACKS, metrics)
+    publisher.publish(tracks(1))
+    collector = Collector(reader(bus_url, intake, metrics, heartbeat, Wanted(keys.TRACKS)).messages(stop))
+    time.sleep(0.3)
+    for seq in range(2, 52):
+        publisher.publish(tracks(seq))
+    assert [message.seq for message in collector.wait(50)] == list(range(2, 52))
+    assert frames.newest_seq("door") == 0
+
+
+def test_a_camera_that_comes_later_is_found(
+    bus_url: str, frames: Publisher, bus: Link, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    collector = Collector(reader(bus_url, intake, metrics, heartbeat, Wanted(keys.FRAMES, newest=True)).messages(stop))
+    frames.publish(frame(1))
+    collector.wait(1)
+    announce(bus, "hall")
+    frames.publish(frame(1, "hall"))
+    wait_for(lambda: {"door", "hall"} == {message.camera for message in collector.got}, 5, "the second camera")
+    assert announced(bus, stop) == ["door", "hall"]
+
+
+def test_malformed_entries_are_counted_and_good_ones_pass(
+    bus_url: str, frames: Publisher, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    collector = Collector(
+        reader(bus_url, intake, metrics, heartbeat, Wanted(keys.FRAMES, newest=True, backlog=9)).messages(stop)
+    )
+    client: Any = redis.Redis.from_url(bus_url)
+    frames.publish(frame(1))
+    collector.wait(1)
+    client.xadd("frames:door", {"m": b"garbage"}, id="2-0")
+    client.xadd("frames:door", {"other": b"x"}, id="3-0")
+    client.xadd("frames:door", {"m": msgpack.packb({"v": 9, "t": "frame"})}, id="4-0")
+    frames.publish(frame(5))
+    assert [message.seq for message in collector.wait(2)] == [1, 5]
+    assert rejected(metrics, "not_msgpack") == 2
+    assert rejected(metrics, "version") == 1
+
+
+def test_reader_and_publisher_outlive_a_restart_that_loses_everything(
+    tmp_path: Path, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    port = free_port()
+    link = Link(connect(f"redis://127.0.0.1:{port}/0"), "bus", heartbeat, metrics)
+    frames = Publisher(link, keys.FRAMES, metrics)
+    wanted = Wanted(keys.FRAMES, newest=True, every=5)
+    with redis_server(tmp_path, port=port) as url:
+        announce(link, "door")
+        collector = Collector(reader(url, intake, metrics, heartbeat, wanted).messages(stop))
+        frames.publish(frame(1000))
+        collector.wait(1)
+    assert not frames.publish(frame(1001))
+    assert dropped(metrics, "frames_unpublished") == 1
+    assert "Redis 'bus'" in (tmp_path / "test.json").read_text(encoding="utf-8")
+    with redis_server(tmp_path, port=port):
+        # Capture was restarted too: it counts from one again.
+        announce(link, "door")
+        frames.publish(frame(1))
+        collector.wait(2, timeout_s=10)
+        assert collector.got[-1].seq == 1
+
+
+def test_a_full_server_drops_frames_and_counts_them(bus_url: str, frames: Publisher, metrics: Metrics) -> None:
+    client: Any = redis.Redis.from_url(bus_url)
+    client.config_set("maxmemory", "1mb")
+    client.config_set("maxmemory-policy", "noeviction")
+    assert not frames.publish(padded(1, 3_000_000))
+    assert dropped(metrics, "frames_unpublished") == 1
+    client.config_set("maxmemory", "0")
+    assert frames.publish(frame(2))
+
+
+def test_a_frame_is_looked_up_by_its_seq(bus: Link, frames: Publisher) -> None:
+    frames.publish(frame(7))
+    found = bus.once(lambda client: lookup.frame(client, "door", 7))
+    assert found is not None
+    assert found.seq == 7
+    assert bus.once(lambda client: lookup.frame(client, "door", 8)) is None
+
+
+# ---- groups
+
+
+@pytest.fixture
+def store(store_url: str, heartbeat: Heartbeat, metrics: Metrics) -> Link:
+    return Link(connect(store_url), "store", heartbeat, metrics)
+
+
+def group(store: Link, intake: Intake, consumer: str = "one", claim_idle_ms: int = 30_000) -> GroupReader:
+    return GroupReader(store, intake, keys.EVENTS, group="test", consumer=consumer, claim_idle_ms=claim_idle_ms)
+
+
+def ids(deliveries: list[Delivery]) -> list[int]:
+    return [message.track_id for delivery in deliveries if isinstance(message := delivery.message, FaceEvent)]
+
+
+def take(deliveries: Iterator[Delivery], count: int) -> list[Delivery]:
+    return [next(deliveries) for _ in range(count)]
+
+
+def test_what_was_not_acknowledged_comes_again_after_a_restart(
+    store: Link, intake: Intake, metrics: Metrics, stop: Event
+) -> None:
+    events, first = Publisher(store, keys.EVENTS, metrics), group(store, intake)
+    for number in (1, 2, 3):
+        events.publish(event(number))
+    taken = take(first.deliveries(stop), 2)
+    first.ack(taken[0], stop)
+    assert ids(take(group(store, intake).deliveries(stop), 2)) == [2, 3]
+
+
+def test_the_work_of_the_dead_is_taken_over(store: Link, intake: Intake, metrics: Metrics, stop: Event) -> None:
+    Publisher(store, keys.EVENTS, metrics).publish(event(1))
+    take(group(store, intake, "dead").deliveries(stop), 1)
+    time.sleep(0.1)
+    assert ids(take(group(store, intake, "alive", claim_idle_ms=50).deliveries(stop), 1)) == [1]
+
+
+def test_what_was_acknowledged_does_not_come_again(
+    store_url: str, store: Link, intake: Intake, metrics: Metrics, stop: Event
+) -> None:
+    Publisher(store, keys.EVENTS, metrics).publish(event(1))
+    reader_of_group = group(store, intake)
+    reader_of_group.ack(take(reader_of_group.deliveries(stop), 1)[0], stop)
+    client: Any = redis.Redis.from_url(store_url)
+    assert client.xpending(keys.EVENTS.key(), "test")["pending"] == 0
+
+
+def test_a_group_whose_store_was_emptied_is_made_again(
+    store_url: str, store: Link, intake: Intake, heartbeat: Heartbeat, metrics: Metrics, stop: Event
+) -> None:
+    collector = Collector(group(store, intake).deliveries(stop))
+    time.sleep(0.2)
+    client: Any = redis.Redis.from_url(store_url)
+    client.flushall()
+    other = Link(connect(store_url), "store", heartbeat, metrics)
+    Publisher(other, keys.EVENTS, metrics).publish(event(5))
+    assert ids(collector.wait(1)) == [5]
+
+
+def test_a_malformed_event_is_acknowledged_and_skipped(
+    store_url: str, store: Link, intake: Intake, stop: Event
+) -> None:
+    client: Any = redis.Redis.from_url(store_url)
+    client.xadd(keys.EVENTS.key(), {"m": b"garbage"})
+    client.xadd(keys.EVENTS.key(), {"m": encode(event(2))})
+    assert ids(take(group(store, intake).deliveries(stop), 1)) == [2]
+    wait_for(lambda: client.xpending(keys.EVENTS.key(), "test")["pending"] == 1, what="the garbage to be acknowledged")
