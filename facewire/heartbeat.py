@@ -2,10 +2,11 @@
 
 import faulthandler
 import json
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock, get_ident
 
 import redis
 
@@ -18,10 +19,11 @@ WATCHDOG_S = 20.0
 
 
 class Heartbeat:
-    """Tell the world, about once a second, that the loop goes round and how it fares.
+    """Tell the world, about once a second, that every loop goes round and how the service fares.
 
-    A loop calls `beat` each time round. If it stops doing so for `watchdog_s`, the process prints
-    every thread's stack and ends itself: Docker restarts what has exited, never what is merely unhealthy.
+    A loop calls `beat` each time round. If one of them stops doing so, the health file grows stale, and after
+    `watchdog_s` more the process prints every thread's stack and ends itself: Docker restarts what has
+    exited, never what is merely unhealthy.
 
     Args:
         service: the service's name.
@@ -53,32 +55,59 @@ class Heartbeat:
         self._clock = clock
         self._waiting: dict[str, str] = {"start": "its first message"}
         self._notes: dict[str, str] = {}
+        self._loops: dict[int, float] = {}
         self._written_s = float("-inf")
-        self._lock = threading.Lock()
+        # Two locks: a beat need not wait for another thread's, which may be waiting for the bus.
+        self._state, self._writing = Lock(), Lock()
+
+    @contextmanager
+    def loop(self) -> Iterator[None]:
+        """Make the calling thread one without whose beats the service counts as stuck."""
+        with self._state:
+            self._loops[get_ident()] = self._clock()
+        try:
+            yield
+        finally:
+            with self._state:
+                del self._loops[get_ident()]
 
     def beat(self) -> None:
         """Say that the loop went round; cheap enough for every frame."""
-        if self._clock() - self._written_s >= BEAT_EVERY_S:
-            self._write()
+        now_s = self._clock()
+        with self._state:
+            if get_ident() in self._loops:
+                self._loops[get_ident()] = now_s
+            stuck = any(now_s - beaten_s > health.STALE_S for beaten_s in self._loops.values())
+        if now_s - self._written_s >= BEAT_EVERY_S and not stuck and self._writing.acquire(blocking=False):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
 
     def waiting(self, what: str, why: str) -> None:
         """Become unhealthy until `ready(what)`; beats go on, since waiting is not being stuck."""
-        changed = self._waiting.get(what) != why
-        self._waiting.pop("start", None)
-        self._waiting[what] = why
+        with self._state:
+            changed = self._waiting.get(what) != why
+            self._waiting.pop("start", None)
+            self._waiting[what] = why
         if changed:
-            self._write()
+            self._tell()
         self.beat()
 
     def ready(self, what: str = "start") -> None:
         """Say that what was waited for is there."""
-        started = self._waiting.pop("start", None)
-        if self._waiting.pop(what, None) is not None or started is not None:
-            self._write()
+        if not self._waiting:
+            return
+        with self._state:
+            started = self._waiting.pop("start", None)
+            changed = self._waiting.pop(what, None) is not None or started is not None
+        if changed:
+            self._tell()
 
     def note(self, name: str, text: str) -> None:
         """Show a line of text (a chosen backend, a camera's state) beside the figures."""
-        self._notes[name] = text
+        with self._state:
+            self._notes[name] = text
 
     def close(self) -> None:
         """Disarm the watchdog and take the health file and hash away: the service has ended."""
@@ -90,22 +119,27 @@ class Heartbeat:
             except redis.RedisError:
                 self._metrics.error("heartbeat")
 
+    def _tell(self) -> None:
+        with self._writing:
+            self._write()
+
     def _write(self) -> None:
-        with self._lock:
-            self._written_s = self._clock()
-            if self._watchdog_s is not None:
-                faulthandler.dump_traceback_later(self._watchdog_s, exit=True)
-            now = health.Health(
-                service=self.service,
-                instance=self._instance,
-                at_s=time.time(),
-                healthy=not self._waiting,
-                waiting_for=", ".join(self._waiting.values()),
-                figures=self._metrics.figures(),
-                notes=dict(self._notes),
-            )
-            health.write(now, self._run_dir)
-            self._publish(now)
+        self._written_s = self._clock()
+        if self._watchdog_s is not None:
+            faulthandler.dump_traceback_later(self._watchdog_s, exit=True)
+        with self._state:
+            waiting, notes = list(self._waiting.values()), dict(self._notes)
+        now = health.Health(
+            service=self.service,
+            instance=self._instance,
+            at_s=time.time(),
+            healthy=not waiting,
+            waiting_for=", ".join(waiting),
+            figures=self._metrics.figures(),
+            notes=notes,
+        )
+        health.write(now, self._run_dir)
+        self._publish(now)
 
     def _publish(self, now: health.Health) -> None:
         if self._bus is None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,8 +54,9 @@ def running(name: str, settings: S, *, watchdog: bool = True, signals: bool = Tr
     """
     log = open_log(name, settings.log_level, settings.log_format)
     metrics = Metrics(name)
-    _require_writable(settings)
-    _serve_metrics(metrics, settings.metrics_port)
+    require_place(settings)
+    if settings.metrics_port is not None:
+        metrics.serve(settings.metrics_port)
     bus = connect(settings.bus_url)
     heartbeat = Heartbeat(name, settings.run_dir, metrics, bus, watchdog_s=WATCHDOG_S if watchdog else None)
     stop = Event()
@@ -85,6 +87,11 @@ def running(name: str, settings: S, *, watchdog: bool = True, signals: bool = Tr
 
 def keep_running(service: Service[S], body: Callable[[], None]) -> None:
     """Run a service's loop until it is told to stop; an unforeseen error is logged, counted, and survived."""
+    with service.heartbeat.loop():
+        _keep_running(service, body)
+
+
+def _keep_running(service: Service[S], body: Callable[[], None]) -> None:
     while not service.stop.is_set():
         try:
             body()
@@ -98,7 +105,8 @@ def keep_running(service: Service[S], body: Callable[[], None]) -> None:
             service.stop.wait(PAUSE_AFTER_ERROR_S)
 
 
-def _require_writable(settings: Settings) -> None:
+def require_place(settings: Settings) -> None:
+    """End the process with one line where it may not write, or its port for metrics is taken."""
     try:
         settings.run_dir.mkdir(parents=True, exist_ok=True)
         probe = settings.run_dir / f".probe-{os.getpid()}"
@@ -106,12 +114,16 @@ def _require_writable(settings: Settings) -> None:
         probe.unlink()
     except OSError as error:
         stop_operator(f"RUN_DIR: cannot write there ({error.strerror}); name a folder that this user may write to")
+    if settings.metrics_port is not None:
+        require_port("METRICS_PORT", "0.0.0.0", settings.metrics_port)  # noqa: S104  where metrics.serve listens
 
 
-def _serve_metrics(metrics: Metrics, port: int | None) -> None:
-    if port is None:
-        return
-    try:
-        metrics.serve(port)
-    except OSError as error:
-        stop_operator(f"METRICS_PORT: port {port} cannot be used ({error.strerror}); name a free one")
+def require_port(name: str, host: str, port: int) -> None:
+    """End the process with one line where a port cannot be listened on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            free = f"name a free one, for example {name}={port + 1}"
+            stop_operator(f"{name}: {host}:{port} cannot be used ({error.strerror}); {free}")

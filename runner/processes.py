@@ -14,7 +14,7 @@ TELLING = {
     "detector": "-m detector",
     "tracker": "-m tracker",
     "iot-bridge": "-m iot_bridge",
-    "web": "-m web",
+    "web": "web.worker",
 }
 KB_PER_MB = 1024
 
@@ -51,7 +51,8 @@ class Costs:
         if name is None:
             return None
         if line.startswith(("redis-server", "mosquitto")):
-            return name
+            # These forget their environment; their command lines name the run's folder.
+            return name if str(self.run_dir) in line else None
         return name if process.environ().get("RUN_DIR") == str(self.run_dir) else None
 
 

@@ -1,17 +1,16 @@
 """`python -m web` runs the service."""
 
-import sys
+from typing import NoReturn
 
 from facewire.settings import load
 from web.server import serve
 from web.settings import WebSettings
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the service until it is told to stop."""
     serve(load(WebSettings))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
