@@ -71,7 +71,8 @@ def _greet_when_up(service: Service[WatchSettings], observer: Observer, end_s: f
         return
     print(
         f"\nfacewire is up.\n  Dashboard:  {url}\n"
-        f"  MQTT:       mosquitto_sub -h 127.0.0.1 -p {service.settings.mqtt_port} -t 'facewire/#' -F '%t %p'\n"
+        f"  MQTT:       mosquitto_sub -h 127.0.0.1 -p {service.settings.mqtt_port} -v"
+        " -t 'facewire/#' -T '+/+/+/snapshot'\n"
         "  Stop:       Ctrl-C\n",
         flush=True,
     )

@@ -14,7 +14,7 @@ from tests.places import ROOT
 from tests.servers import wait_for
 
 UP_WITHIN_S = 60
-TELLING = ("-m capture", "-m detector", "-m tracker", "-m iot_bridge", "-m web", "bus.sock", "store.sock")
+TELLING = ("-m capture", "-m detector", "-m tracker", "-m iot_bridge", "web.worker", "bus.sock", "store.sock")
 
 
 @dataclass(slots=True)
