@@ -71,12 +71,19 @@ def redis_server(folder: Path, *, port: int | None = None, append_only: bool = F
 
 
 @contextmanager
-def mosquitto(folder: Path, *, port: int | None = None) -> Iterator[int]:
-    """Run an MQTT broker that keeps sessions and retained messages; yields its port."""
+def mosquitto(folder: Path, *, port: int | None = None, password: str = "") -> Iterator[int]:
+    """Run an MQTT broker that keeps sessions and retained messages; yields its port.
+
+    With a password it lets in nobody but `facewire`. Its process id is in `mosquitto.pid`.
+    """
     port = port or free_port()
-    config = folder / f"mosquitto-{port}.conf"
+    config, users = folder / f"mosquitto-{port}.conf", folder / "mosquitto.users"
+    entry = "allow_anonymous true"
+    if password:
+        subprocess.run([program("mosquitto_passwd"), "-b", "-c", str(users), "facewire", password], check=True)
+        entry = f"allow_anonymous false\npassword_file {users}"
     config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
+        f"listener {port} 127.0.0.1\n{entry}\npersistence true\npid_file {folder}/mosquitto.pid\n"
         f"persistence_location {folder}/\nset_tcp_nodelay true\nuser root\n",
         encoding="utf-8",
     )

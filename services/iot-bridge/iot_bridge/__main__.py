@@ -11,8 +11,9 @@ from facewire.settings import load
 from facewire.streams import StreamReader, Wanted
 from iot_bridge.broker import Broker
 from iot_bridge.discovery import Node
+from iot_bridge.home import Home
 from iot_bridge.presence import CameraState
-from iot_bridge.service import Home, run_clock, run_events, run_tracks
+from iot_bridge.service import run_clock, run_events, run_tracks
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication, Topics
 
@@ -24,8 +25,13 @@ def main() -> int:
         node = Node(Topics(settings.topic_prefix, settings.node_id), settings.node_name, settings.discovery_prefix)
         will = Publication(node.topics.availability, b"offline", retain=True)
         broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
-        home = Home(node, lambda camera: camera_state(camera, node.topics, settings), time.monotonic)
-        broker.start(lambda: broker.say(home.everything()), node.birth_topic)
+        home = Home(node, lambda camera: camera_state(camera, node.topics, settings), time.monotonic, broker.say)
+        broker.start(
+            home.say_everything,
+            node.birth_topic,
+            lambda topic: home.remember(node.topics.camera(topic)),
+            node.topics.any_camera_availability,
+        )
         try:
             serve(service, broker, home)
         finally:
@@ -43,8 +49,8 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home) -> None:
     tracks = StreamReader(service.bus, service.intake, service.metrics, [Wanted(keys.TRACKS)])
     events = GroupReader(service.store, service.intake, keys.EVENTS, group="iot-bridge", consumer="iot-bridge-1")
     loops = [
-        Thread(target=keep_running, args=(service, lambda: run_tracks(service, tracks, broker, home)), daemon=True),
-        Thread(target=keep_running, args=(service, lambda: run_clock(service, broker, home)), daemon=True),
+        Thread(target=keep_running, args=(service, lambda: run_tracks(service, tracks, home)), daemon=True),
+        Thread(target=keep_running, args=(service, lambda: run_clock(service, home)), daemon=True),
     ]
     for loop in loops:
         loop.start()

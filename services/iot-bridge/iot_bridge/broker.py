@@ -3,15 +3,18 @@
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from threading import Event
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from facewire.heartbeat import Heartbeat
-from facewire.log import Log
+from facewire.log import Log, Seldom
 from facewire.metrics import Metrics
 from facewire.service import OperatorError
 from iot_bridge.settings import BridgeSettings
@@ -20,8 +23,9 @@ from iot_bridge.topics import Publication
 KEEPALIVE_S = 15
 # paho's default climbs to 120 s: too long to stand before a dark door.
 LONGEST_WAIT_S = 10
-QUEUE_LIMIT = 1000
 PATIENCE_S = 0.5
+# To say `offline`, and to hang up: both fit into the time that Docker gives.
+FAREWELL_S = 1.5
 
 
 class Broker:
@@ -38,59 +42,64 @@ class Broker:
     def __init__(
         self, settings: BridgeSettings, will: Publication, heartbeat: Heartbeat, metrics: Metrics, log: Log
     ) -> None:
-        self._address = f"{settings.mqtt_host}:{settings.mqtt_port}"
+        self._host, self._port = settings.mqtt_host, settings.mqtt_port
+        self._address = f"{self._host}:{self._port}"
         self._will = will
         self._heartbeat = heartbeat
         self._metrics = metrics
         self._log = log
+        self._seldom = Seldom()
         self._on_up: Callable[[], None] = lambda: None
-        self._birth_topic = ""
-        # A fixed id, and no clean session: the broker keeps what we missed, and we what it did not confirm.
-        self._client = Client(
-            CallbackAPIVersion.VERSION2, f"{settings.topic_prefix}-{settings.node_id}", clean_session=False
-        )
-        self._client.max_queued_messages_set(QUEUE_LIMIT)
-        self._client.reconnect_delay_set(1, LONGEST_WAIT_S)
+        self._on_memory: Callable[[str], None] = lambda _topic: None
+        self._birth_topic = self._memory_filter = ""
+        self._was_up = False
+        self._client = _make_client(settings)
         self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
-        if settings.mqtt_username:
-            self._client.username_pw_set(settings.mqtt_username, settings.mqtt_password.get_secret_value())
-        if settings.mqtt_tls:
-            self._use_tls(settings)
-        self._client.on_socket_open = lambda _client, _userdata, connection: _send_at_once(connection)
         self._client.on_connect = self._connected
+        self._client.on_connect_fail = lambda _client, _userdata: self._wait()
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._heard
-        self._port = settings.mqtt_port
-        self._host = settings.mqtt_host
 
-    def start(self, on_up: Callable[[], None], birth_topic: str) -> None:
+    def start(
+        self, on_up: Callable[[], None], birth_topic: str, on_memory: Callable[[str], None], memory_filter: str
+    ) -> None:
         """Connect, now or when the broker is there.
 
         Args:
             on_up: called whenever the broker, or Home Assistant behind it, may know nothing of us.
             birth_topic: where Home Assistant says `online`.
+            on_memory: called with each topic of `memory_filter` under which the broker has kept something.
+            memory_filter: matches what an earlier run may have left behind.
         """
-        self._on_up = on_up
-        self._birth_topic = birth_topic
-        self._heartbeat.waiting("mqtt", f"the MQTT broker at {self._address}")
+        self._on_up, self._birth_topic = on_up, birth_topic
+        self._on_memory, self._memory_filter = on_memory, memory_filter
+        self._wait()
         self._client.connect_async(self._host, self._port, KEEPALIVE_S)
         self._client.loop_start()
 
     def stop(self) -> None:
         """Say `offline` ourselves, and go."""
         if self._client.is_connected():
-            said = self._client.publish(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
-            said.wait_for_publish(2.0)
+            # The connection may go in this very moment; then the broker says it for us.
+            with suppress(RuntimeError, ValueError):
+                self._send(self._will, qos=1).wait_for_publish(FAREWELL_S)
         self._client.disconnect()
-        self._client.loop_stop()
+        # paho would wait for its thread, which may be waiting for a name server or a host that does not answer.
+        leaving = Thread(target=self._client.loop_stop, daemon=True)
+        leaving.start()
+        leaving.join(FAREWELL_S)
 
     def say(self, publications: Sequence[Publication]) -> None:
-        """Send states; without a broker they are dropped, since `on_up` says the latest again."""
+        """Send states; without a broker they are dropped, since `on_up` says the latest again.
+
+        With QoS 1, paho would send again after a reconnect what was on its way before: older than what `on_up` says,
+        and after it. A state that is lost together with its connection needs no more than `on_up`.
+        """
         if not self._client.is_connected():
             self._metrics.dropped("broker_away", len(publications))
             return
         for publication in publications:
-            self._send(publication)
+            self._send(publication, qos=0)
 
     def deliver(self, publications: Sequence[Publication], until: Event) -> bool:
         """Send what must arrive, and wait until the broker has it; False if `until` was set first."""
@@ -99,8 +108,11 @@ class Broker:
                 return False
             self._heartbeat.beat()
         # paho keeps these across reconnects, and sends again what was not confirmed.
-        sent = [self._send(publication) for publication in publications]
+        sent = [self._send(publication, qos=1) for publication in publications]
         for info in sent:
+            if info.rc == MQTTErrorCode.MQTT_ERR_NO_CONN:
+                # The connection went just now: it is kept like the others, yet waiting for it would raise.
+                info.rc = MQTTErrorCode.MQTT_ERR_SUCCESS
             while not info.is_published():
                 if until.is_set():
                     return False
@@ -108,18 +120,12 @@ class Broker:
                 self._heartbeat.beat()
         return True
 
-    def _send(self, publication: Publication) -> MQTTMessageInfo:
+    def _send(self, publication: Publication, qos: int) -> MQTTMessageInfo:
         self._metrics.count("mqtt_messages")
-        return self._client.publish(publication.topic, publication.payload, qos=1, retain=publication.retain)
+        return self._client.publish(publication.topic, publication.payload, qos=qos, retain=publication.retain)
 
-    def _use_tls(self, settings: BridgeSettings) -> None:
-        try:
-            context = ssl.create_default_context(cafile=settings.mqtt_ca_file)
-        except OSError as error:
-            raise OperatorError(
-                f"MQTT_CA_FILE: cannot be used ({error}); name a PEM file with your authority"
-            ) from error
-        self._client.tls_set_context(context)
+    def _wait(self) -> None:
+        self._heartbeat.waiting("mqtt", f"the MQTT broker at {self._address}")
 
     # paho calls what follows from its own thread.
 
@@ -133,11 +139,13 @@ class Broker:
     ) -> None:
         if reason.is_failure:
             self._heartbeat.waiting("mqtt", f"the MQTT broker at {self._address}, which refuses us: {reason}")
-            self._log.warning("the broker refuses us; check MQTT_USERNAME and MQTT_PASSWORD", reason=str(reason))
+            if self._seldom.due(str(reason), monotonic()):
+                self._log.warning("the broker refuses us; check MQTT_USERNAME and MQTT_PASSWORD", reason=str(reason))
             return
+        self._was_up = True
         self._heartbeat.ready("mqtt")
         self._log.info("connected to the broker", broker=self._address)
-        client.subscribe(self._birth_topic, qos=1)
+        client.subscribe([(self._birth_topic, 1), (self._memory_filter, 1)])
         self._on_up()
 
     def _disconnected(
@@ -148,13 +156,38 @@ class Broker:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if reason.is_failure:
-            self._heartbeat.waiting("mqtt", f"the MQTT broker at {self._address}")
+        # A refusal ends in a disconnection too, and is the better thing to have said.
+        if reason.is_failure and self._was_up:
+            self._was_up = False
+            self._wait()
             self._log.warning("the broker is gone", broker=self._address, reason=str(reason))
 
     def _heard(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-        if message.payload == b"online":
-            self._on_up()
+        if message.topic == self._birth_topic:
+            if message.payload == b"online":
+                self._on_up()
+        elif message.retain and message.payload:
+            self._on_memory(message.topic)
+
+
+def _make_client(settings: BridgeSettings) -> Client:
+    # A fixed id, and no clean session: the broker keeps what we missed, and we what it did not confirm.
+    name = f"{settings.topic_prefix}-{settings.node_id}"
+    client = Client(CallbackAPIVersion.VERSION2, name, clean_session=False)
+    client.reconnect_delay_set(1, LONGEST_WAIT_S)
+    client.on_socket_open = lambda _client, _userdata, connection: _send_at_once(connection)
+    if settings.mqtt_username:
+        client.username_pw_set(settings.mqtt_username, settings.mqtt_password.get_secret_value())
+    if settings.mqtt_tls:
+        client.tls_set_context(_tls(settings.mqtt_ca_file))
+    return client
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise OperatorError(f"MQTT_CA_FILE: cannot be used ({error}); name a PEM file with your authority") from error
 
 
 def _send_at_once(connection: object) -> None:

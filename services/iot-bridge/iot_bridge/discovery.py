@@ -4,6 +4,7 @@ https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload: abbre
 entities; an entity is removed by naming its platform alone once, the device by an empty message.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -37,7 +38,8 @@ class Node:
     @property
     def object_id(self) -> str:
         """Name the device among all of Home Assistant's."""
-        return f"{self.topics.prefix}_{self.topics.node}".replace("/", "_")
+        # Home Assistant ignores the topic of a device whose name holds anything else.
+        return re.sub(r"[^a-zA-Z0-9_-]", "_", f"{self.topics.prefix}_{self.topics.node}")
 
 
 def device_publication(node: Node, cameras: Iterable[str], removed: Iterable[str] = ()) -> Publication:
@@ -129,8 +131,12 @@ def _diagnostics(node: Node) -> dict[str, Any]:
 
 
 def _identified(node: Node, key: str, entity: dict[str, Any]) -> dict[str, Any]:
-    unique = f"{node.object_id}_{key}"
-    return entity | {"unique_id": unique, "default_entity_id": f"{entity['p']}.{unique.replace('-', '_')}"}
+    # No name holds a dot: else node `a_b` with camera `c`, and node `a` with camera `b_c`, would be one.
+    names = {
+        "unique_id": f"{node.object_id}.{key}",
+        "default_entity_id": f"{entity['p']}.{node.object_id}_{key}".replace("-", "_"),
+    }
+    return entity | names
 
 
 def _version() -> str:

@@ -58,11 +58,13 @@ def faces_publication(tracks: Tracks, topics: Topics) -> Publication:
     return Publication(topics.of(tracks.camera, "faces"), packed(fields))
 
 
-def health_publication(healths: Iterable[Health], topics: Topics) -> Publication:
-    """Say how every service fares."""
-    services = {
-        health.service: {"healthy": health.healthy, "waiting_for": health.waiting_for, **health.figures, **health.notes}
-        for health in healths
+def health_publication(healths: Iterable[Health], known: Iterable[str], topics: Topics) -> Publication:
+    """Say how every service fares; one of the known that is silent is ill."""
+    services: dict[str, dict[str, Any]] = {
+        name: {"healthy": False, "waiting_for": "its heartbeat"} for name in sorted(known)
     }
+    for health in healths:
+        fares = {"healthy": health.healthy, "waiting_for": health.waiting_for}
+        services[health.service] = {**health.figures, **health.notes, **fares}
     fields = {"healthy": bool(services) and all(each["healthy"] for each in services.values()), "services": services}
     return Publication(topics.health, packed(fields), retain=True)

@@ -5,6 +5,7 @@ from iot_bridge.payloads import faces_publication
 from iot_bridge.topics import Publication, Topics
 
 SILENT_AFTER_S = 5.0
+RETAINED = ("availability", "presence", "count", "snapshot")
 
 
 class CameraState:
@@ -25,6 +26,10 @@ class CameraState:
         self._said: dict[str, str] = {}
         self._heard_s = self._seen_s = self._told_s = float("-inf")
 
+    def expect(self, now_s: float) -> None:
+        """Count its silence from now."""
+        self._heard_s = now_s
+
     def update(self, tracks: Tracks, now_s: float) -> list[Publication]:
         """Take in the tracks of a frame; returns what is new."""
         self._heard_s = now_s
@@ -40,14 +45,22 @@ class CameraState:
 
     def tick(self, now_s: float) -> list[Publication]:
         """Let time pass; returns what is new: a camera that fell silent knows nothing any more."""
-        if now_s - self._heard_s < SILENT_AFTER_S:
+        if self.silent_s(now_s) < SILENT_AFTER_S:
             return []
         self._seen_s = float("-inf")
         return [*self._say("availability", "offline"), *self._say("presence", "OFF"), *self._say("count", "0")]
 
+    def silent_s(self, now_s: float) -> float:
+        """Return how long nothing was heard of it."""
+        return now_s - self._heard_s
+
     def retained(self) -> list[Publication]:
         """Return all that was last said, for a broker that may have forgotten it."""
         return [self._publication(leaf, text) for leaf, text in self._said.items()]
+
+    def erased(self) -> list[Publication]:
+        """Return what makes the broker forget the camera, its last picture too."""
+        return [self._publication(leaf, "") for leaf in RETAINED]
 
     def _presence(self, now_s: float) -> list[Publication]:
         here = now_s - self._seen_s <= self._off_after_s

@@ -1,15 +1,15 @@
 """What the bridge is told by its environment."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from facewire.settings import Settings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
-# A `+` or `#` would make it a filter, and MQTT refuses to publish to those.
-Prefix = Annotated[str, StringConstraints(pattern=r"^[^+#\s/][^+#\s]{0,63}$")]
+# A `+` or `#` would make it a filter; `$` is the broker's own; a `/` at an end makes a level without a name.
+Prefix = Annotated[str, StringConstraints(pattern=r"^[^+#\s/$]([^+#\s]{0,62}[^+#\s/])?$")]
 
 
 class BridgeSettings(Settings):
@@ -27,3 +27,9 @@ class BridgeSettings(Settings):
     discovery_prefix: Prefix = Field("homeassistant", examples=["homeassistant"])
     faces_hz: float = Field(2.0, gt=0, le=60, examples=[2])
     presence_off_after_s: float = Field(2.0, ge=0, le=3600, examples=[2])
+
+    @model_validator(mode="after")
+    def _password_of_somebody(self) -> Self:
+        if self.mqtt_password.get_secret_value() and not self.mqtt_username:
+            raise ValueError("MQTT_USERNAME: must be set, since MQTT_PASSWORD is; for example MQTT_USERNAME=facewire")
+        return self

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One MQTT message to send. QoS 1: the broker says that it has it."""
+    """One MQTT message to send."""
 
     topic: str
     payload: bytes
@@ -29,6 +29,16 @@ class Topics:
         """How every service fares, as JSON."""
         return f"{self.prefix}/{self.node}/health"
 
+    @property
+    def any_camera_availability(self) -> str:
+        """Match the availability of every camera of this node."""
+        return self.of("+", "availability")
+
     def of(self, camera: str, leaf: str) -> str:
         """Name a topic of one camera."""
         return f"{self.prefix}/{self.node}/{camera}/{leaf}"
+
+    @staticmethod
+    def camera(topic: str) -> str:
+        """Return the camera of a topic that `of` named."""
+        return topic.split("/")[-2]

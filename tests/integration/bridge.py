@@ -1,0 +1,229 @@
+"""What the tests of the bridge share: the process, a subscriber, and stand-ins for camera, tracker and store."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+from facewire import keys
+from facewire.codec import encode
+from facewire.health import verdict
+from facewire.link import connect
+from facewire.messages import FaceEvent, Track, Tracks
+from tests.servers import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "s3cr3t-passw0rd"
+BASE = "facewire/door-pi"
+CONFIG = "homeassistant/device/facewire_door-pi/config"
+GROUP = "iot-bridge"
+JPEG = b"\xff\xd8\xff\xd9"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A bridge process and where it leaves traces."""
+
+    process: subprocess.Popen[bytes]
+    run_dir: Path
+
+    def healthy(self) -> bool:
+        return verdict("iot-bridge", self.run_dir, time.time())[0]
+
+    def says(self) -> str:
+        return verdict("iot-bridge", self.run_dir, time.time())[1]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(5) == 0
+
+    def kill(self) -> None:
+        self.process.kill()
+        assert self.process.wait(5) == -signal.SIGKILL
+
+    def wait_until_healthy(self, timeout_s: float = 10) -> None:
+        wait_for(self.healthy, timeout_s, "the bridge to be healthy")
+
+
+@contextmanager
+def bridging(folder: Path, bus_url: str, store_url: str, port: int, **settings: str) -> Iterator[Running]:
+    """Run the bridge until the block ends; if it still runs it must then end within five seconds, cleanly."""
+    run_dir, log = folder / "run", folder / "bridge.log"
+    environment = {
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "services/iot-bridge"))),
+        "PATH": os.environ["PATH"],
+        "BUS_URL": bus_url,
+        "STORE_URL": store_url,
+        "RUN_DIR": str(run_dir),
+        "MQTT_HOST": "127.0.0.1",
+        "MQTT_PORT": str(port),
+        "NODE_ID": "door-pi",
+    }
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "iot_bridge"], env=environment | settings, stdout=output, stderr=output
+        ) as process,
+    ):
+        try:
+            wait_for(lambda: (run_dir / "iot-bridge.json").exists() or process.poll() is not None, what="a heartbeat")
+            yield Running(process, run_dir)
+            if process.poll() is None:
+                process.terminate()
+                assert process.wait(5) == 0, log.read_text(encoding="utf-8")
+        finally:
+            process.kill()
+    said = log.read_text(encoding="utf-8")
+    assert "unforeseen" not in said, said
+    assert SECRET not in said
+
+
+class Listener:
+    """A subscriber to everything, with a session that outlives the broker."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.got: list[MQTTMessage] = []
+        self._client = Client(CallbackAPIVersion.VERSION2, name, clean_session=False)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client.on_message = lambda _client, _userdata, message: self.got.append(message)
+        subscribed = Event()
+        self._client.on_subscribe = lambda *_: subscribed.set()
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert subscribed.wait(5)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1)
+
+    def payloads(self, topic: str) -> list[bytes]:
+        return [bytes(message.payload) for message in list(self.got) if message.topic == topic]
+
+    def latest(self, topic: str) -> bytes:
+        return (self.payloads(topic) or [b""])[-1]
+
+    def event_ids(self) -> list[str]:
+        return [json.loads(payload)["id"] for payload in self.payloads(f"{BASE}/door/event")]
+
+    def wait(self, topic: str, payload: bytes, timeout_s: float = 10) -> None:
+        wait_for(lambda: self.latest(topic) == payload, timeout_s, f"{topic} {payload!r}")
+
+    def wait_for_events(self, numbers: range, timeout_s: float = 15) -> None:
+        wanted = {event(number).id for number in numbers}
+        wait_for(lambda: wanted <= set(self.event_ids()), timeout_s, f"{len(wanted)} events")
+
+
+@contextmanager
+def listening(port: int, name: str = "listener") -> Iterator[Listener]:
+    listener = Listener(port, name)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def kept(port: int, name: str) -> dict[str, bytes]:
+    """Return what the broker has kept for somebody who comes only now."""
+    with listening(port, name) as late:
+        late.publish("marker", b"end")
+        late.wait("marker", b"end")
+        return {message.topic: bytes(message.payload) for message in late.got if message.retain}
+
+
+class Room:
+    """Stands in for capture and tracker: announces the camera, and tells ten times a second who is there."""
+
+    def __init__(self, bus_url: str) -> None:
+        self.faces = 0
+        self._bus = connect(bus_url)
+        self._stop = Event()
+        self._thread = Thread(target=self._tell, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _tell(self) -> None:
+        seq = 0
+        while not self._stop.wait(0.1):
+            seq += 1
+            seen = tuple(
+                Track(number, (10, 10, 40, 50), 0.9, "confirmed", 9, (0, 0)) for number in range(1, self.faces + 1)
+            )
+            self._bus.zadd(keys.CAMERAS, {"door": time.time()})
+            self._bus.xadd(keys.TRACKS.key("door"), fields(Tracks("door", seq, time.time_ns(), seen)), maxlen=256)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The store as tracker and the group of the bridge see it."""
+
+    client: Any
+
+    def tell(self, *numbers: int) -> None:
+        for number in numbers:
+            self.client.xadd(keys.EVENTS.key(), fields(event(number)))
+            time.sleep(0.01)
+
+    def pending(self) -> int:
+        """Count the events that the bridge took and did not acknowledge."""
+        return int(self.client.xpending(keys.EVENTS.key(), GROUP)["pending"])
+
+    def taken(self) -> int:
+        """Count the events that the bridge took."""
+        groups = self.client.xinfo_groups(keys.EVENTS.key())
+        return int(groups[0]["entries-read"] or 0) if groups else 0
+
+
+def event(number: int) -> FaceEvent:
+    return FaceEvent(f"door-{number}-appeared", "appeared", "door", number, None, 1, 2, JPEG)
+
+
+def fields(message: Tracks | FaceEvent) -> dict[Any, Any]:
+    return {keys.FIELD: encode(message)}
+
+
+def acknowledged(store: Store) -> None:
+    wait_for(lambda: store.pending() == 0, what="the acknowledgements")
+
+
+def holds(truth: Callable[[], bool], seconds: float) -> bool:
+    """Say whether something stays true for a while."""
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        if not truth():
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def broker_pid(folder: Path) -> int:
+    return int((folder / "mosquitto.pid").read_text(encoding="utf-8"))
+
+
+def metrics(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def sent(port: int) -> float:
+    found = re.search(r'counted_total\{what="mqtt_messages"\} (\S+)', metrics(port))
+    return float(found[1]) if found else 0

@@ -1,0 +1,290 @@
+"""What the bridge puts into MQTT: payloads, Home Assistant's discovery, topics, and the settings they come from."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from iot_bridge.discovery import Node, device_publication
+from iot_bridge.payloads import event_publications, faces_publication, health_publication
+from iot_bridge.settings import BridgeSettings
+from iot_bridge.topics import Publication, Topics
+
+from facewire.health import Health
+from facewire.messages import FaceEvent, Person, Tracks
+from facewire.settings import load
+from tests.unit.messages import EVENT, TRACK, TRACKS, cameras, events
+
+TOPICS = Topics("facewire", "door-pi")
+NODE = Node(TOPICS, "Door", "homeassistant")
+SECRET = "s3cr3t-passw0rd"
+
+# Of homeassistant/components/mqtt/abbreviations.py, what is used here; and the full names that are.
+ABBREVIATIONS = {
+    "avty": "availability",
+    "avty_mode": "availability_mode",
+    "cmps": "components",
+    "cont_type": "content_type",
+    "dev": "device",
+    "dev_cla": "device_class",
+    "ent_cat": "entity_category",
+    "evt_typ": "event_types",
+    "ic": "icon",
+    "img_t": "image_topic",
+    "o": "origin",
+    "p": "platform",
+    "stat_cla": "state_class",
+    "stat_t": "state_topic",
+    "unit_of_meas": "unit_of_measurement",
+    "val_tpl": "value_template",
+}
+FULL_NAMES = {"name", "unique_id", "default_entity_id", "qos"}
+DEVICE_ABBREVIATIONS = {"ids", "name", "mf", "mdl", "sw"}
+REQUIRED = {
+    "binary_sensor": {"stat_t"},
+    "sensor": {"stat_t"},
+    "event": {"stat_t", "evt_typ"},
+    "image": {"img_t"},
+}
+
+
+def fields(publication: Publication) -> dict[str, Any]:
+    return dict(json.loads(publication.payload))
+
+
+def described(node: Node, *names: str, removed: tuple[str, ...] = ()) -> dict[str, Any]:
+    return fields(device_publication(node, names, removed))
+
+
+# ---- events, faces, health
+
+
+def test_the_picture_is_there_before_the_event_is_told() -> None:
+    snapshot, told = event_publications(EVENT, TOPICS)
+    assert (snapshot.topic, snapshot.payload) == ("facewire/door-pi/door/snapshot", EVENT.snapshot)
+    assert snapshot.retain
+    assert told.topic == "facewire/door-pi/door/event"
+
+
+def test_an_event_without_a_picture_keeps_the_last_one() -> None:
+    (told,) = event_publications(replace(EVENT, snapshot=None), TOPICS)
+    assert told.topic == "facewire/door-pi/door/event"
+
+
+def test_an_event_says_what_happened() -> None:
+    told = fields(event_publications(replace(EVENT, identity=Person("Ada", 0.75, live=True)), TOPICS)[-1])
+    assert told == {
+        "event_type": "appeared",
+        "id": "door-3-appeared",
+        "camera": "door",
+        "track_id": 3,
+        "identity": {"name": "Ada", "similarity": 0.75, "live": True},
+        "started_ns": EVENT.started_ns,
+        "at_ns": EVENT.at_ns,
+        "captured_ns": EVENT.at_ns,
+    }
+
+
+@given(events())
+def test_no_event_is_retained_and_each_says_when_it_was(event: FaceEvent) -> None:
+    told = event_publications(event, TOPICS)[-1]
+    assert not told.retain
+    assert fields(told)["captured_ns"] == event.at_ns
+    assert fields(told)["event_type"] in described(NODE, "door")["cmps"]["door_event"]["evt_typ"]
+
+
+def test_a_name_stays_as_it_is_written() -> None:
+    ada = Person("Ådå 李 🙂", 0.5)
+    told = event_publications(replace(EVENT, identity=ada), TOPICS)[-1]
+    assert "Ådå 李 🙂".encode() in told.payload
+    faces = faces_publication(replace(TRACKS, tracks=(replace(TRACK, identity=ada),)), TOPICS)
+    assert fields(faces)["faces"][0]["identity"]["name"] == "Ådå 李 🙂"
+
+
+def test_faces_say_where_they_are_and_leave_out_who_does_not_count_yet() -> None:
+    others = replace(TRACK, id=4, state="tentative"), replace(TRACK, id=5, state="coasting", score=0.12345)
+    told = faces_publication(Tracks("door", 9, 1_700_000_000_000_000_009, (TRACK, *others)), TOPICS)
+    assert told.topic == "facewire/door-pi/door/faces"
+    assert not told.retain
+    said = fields(told)
+    assert (said["camera"], said["seq"], said["captured_ns"]) == ("door", 9, 1_700_000_000_000_000_009)
+    assert [face["id"] for face in said["faces"]] == [3, 5]
+    assert said["faces"][0] == {
+        "id": 3,
+        "xyxy": [10.0, 10.5, 20.0, 26.0],
+        "score": 0.875,
+        "state": "confirmed",
+        "velocity": [-1.5, 0.0],
+        "identity": {"name": "Ada", "similarity": 0.75, "live": True},
+    }
+    assert said["faces"][1]["score"] == 0.123
+
+
+def test_health_is_good_only_when_every_service_is() -> None:
+    capture = Health("capture", "1", 0.0, healthy=True, figures={"fps": 30.0}, notes={"healthy": "no, a note"})
+    web = Health("web", "1", 0.0, healthy=False, waiting_for="Redis 'bus'")
+    assert fields(health_publication([capture], [], TOPICS))["healthy"] is True
+    told = health_publication([capture, web], [], TOPICS)
+    assert told.retain
+    said = fields(told)
+    assert said["healthy"] is False
+    assert said["services"]["capture"] == {"healthy": True, "waiting_for": "", "fps": 30.0}
+    assert said["services"]["web"] == {"healthy": False, "waiting_for": "Redis 'bus'"}
+    assert fields(health_publication([], [], TOPICS))["healthy"] is False
+
+
+# ---- discovery
+
+
+def test_the_device_is_described_in_words_that_home_assistant_knows() -> None:
+    said = device_publication(NODE, ["door"])
+    assert said.topic == "homeassistant/device/facewire_door-pi/config"
+    assert said.retain
+    described = fields(said)
+    assert set(described) <= ABBREVIATIONS.keys() | FULL_NAMES
+    assert set(described["dev"]) <= DEVICE_ABBREVIATIONS
+    assert described["dev"]["ids"]
+    assert described["o"]["name"] == "facewire"
+    for component in described["cmps"].values():
+        assert set(component) <= ABBREVIATIONS.keys() | FULL_NAMES
+        assert REQUIRED[component["p"]] <= set(component)
+        assert component["unique_id"]
+        assert component["name"]
+
+
+def test_each_entity_of_a_camera_is_gone_with_the_camera_and_with_the_node() -> None:
+    described_ = described(NODE, "door")
+    assert described_["avty"] == [{"t": TOPICS.availability}]
+    for key in ("door_presence", "door_count", "door_event", "door_snapshot"):
+        component = described_["cmps"][key]
+        assert [one["t"] for one in component["avty"]] == [TOPICS.availability, TOPICS.of("door", "availability")]
+        assert component["avty_mode"] == "all"
+
+
+def test_entities_listen_to_what_the_bridge_says() -> None:
+    components = described(NODE, "door")["cmps"]
+    assert components["door_presence"]["stat_t"] == TOPICS.of("door", "presence")
+    assert components["door_count"]["stat_t"] == TOPICS.of("door", "count")
+    snapshot, told = event_publications(EVENT, TOPICS)
+    assert components["door_event"]["stat_t"] == told.topic
+    assert components["door_snapshot"]["img_t"] == snapshot.topic
+    for key in ("fps", "latency", "problem"):
+        assert components[key]["stat_t"] == health_publication([], [], TOPICS).topic
+
+
+def test_a_camera_that_is_removed_is_named_by_its_platform_alone() -> None:
+    components = described(NODE, "hall", removed=("door",))["cmps"]
+    removed = {key: component for key, component in components.items() if key.startswith("door_")}
+    assert removed == {
+        "door_presence": {"p": "binary_sensor"},
+        "door_count": {"p": "sensor"},
+        "door_event": {"p": "event"},
+        "door_snapshot": {"p": "image"},
+    }
+    assert "unique_id" in components["hall_presence"]
+
+
+names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
+
+
+def unique_ids(node: str, *names: str) -> set[str]:
+    components = described(Node(Topics("facewire", node), "x", "homeassistant"), *names)["cmps"]
+    ids = {component["unique_id"] for component in components.values()}
+    assert len(ids) == len(components) == 4 * len(names) + 3
+    return ids
+
+
+@given(st.lists(names, min_size=2, max_size=2, unique=True), st.sets(cameras, max_size=4), st.sets(cameras, max_size=4))
+def test_two_nodes_share_no_unique_id(nodes: list[str], mine: set[str], yours: set[str]) -> None:
+    assert not unique_ids(nodes[0], *mine) & unique_ids(nodes[1], *yours)
+
+
+def test_nodes_and_cameras_of_similar_names_share_no_unique_id() -> None:
+    assert not unique_ids("door", "pi_cam") & unique_ids("door_pi", "cam")
+
+
+def test_the_description_of_sixteen_cameras_stays_small() -> None:
+    many = device_publication(NODE, [f"camera-{number:02}" for number in range(16)])
+    assert len(many.payload) < 32_000
+    assert len(device_publication(NODE, ["door"]).payload) < 3_000
+
+
+# ---- topics and settings
+
+
+@given(names, cameras)
+def test_no_topic_has_a_wildcard_or_an_empty_level(node: str, camera: str) -> None:
+    topics = Topics("home/faces", node)
+    about = Node(topics, "x", "homeassistant")
+    leaves = ("availability", "presence", "count", "faces", "event", "snapshot")
+    named = [topics.of(camera, leaf) for leaf in leaves]
+    for topic in (*named, topics.availability, topics.health, about.config_topic, about.birth_topic):
+        assert not set(topic) & set("+#\x00")
+        assert all(topic.split("/"))
+    assert len(set(named)) == len(leaves)
+    assert topics.camera(topics.of(camera, "availability")) == camera
+
+
+@pytest.mark.parametrize("prefix", ["facewire", "home/faces", "home.faces", "Zuhause/Tür"])
+def test_home_assistant_accepts_the_name_of_the_device(prefix: str) -> None:
+    topic = Node(Topics(prefix, "door-pi"), "x", "homeassistant").config_topic
+    assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", topic)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("NODE_ID", value) for value in ("a/b", "+", "Door", "a b", "-x", "x" * 33)),
+        *(("TOPIC_PREFIX", value) for value in ("face/#", "+", "a b", "/a", "a/", "$SYS", "x" * 66)),
+        *(("DISCOVERY_PREFIX", value) for value in ("home/+", "homeassistant/")),
+        *(("MQTT_PORT", value) for value in ("0", "65536", "mqtt", "1883.5")),
+        *(("FACES_HZ", value) for value in ("0", "-1", "nan", "61")),
+        *(("PRESENCE_OFF_AFTER_S", value) for value in ("-1", "nan", "inf")),
+        ("MQTT_TLS", "perhaps"),
+    ],
+)
+def test_a_bad_setting_ends_the_bridge_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv("MQTT_USERNAME", "facewire")
+    monkeypatch.setenv("MQTT_PASSWORD", SECRET)
+    monkeypatch.setenv(name, value)
+    line = complaint(capsys)
+    assert line.startswith(f"facewire: {name}: ")
+    assert f"for example {name}=" in line
+    assert SECRET not in line
+
+
+def test_a_password_without_a_username_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MQTT_PASSWORD", SECRET)
+    line = complaint(capsys)
+    assert line.startswith("facewire: MQTT_USERNAME: must be set")
+    assert SECRET not in line
+
+
+def complaint(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        load(BridgeSettings)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize("prefix", ["facewire", "home/faces", "f", "x" * 64])
+def test_a_good_prefix_is_taken(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    monkeypatch.setenv("TOPIC_PREFIX", prefix)
+    assert load(BridgeSettings).topic_prefix == prefix
+
+
+def test_the_password_does_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MQTT_USERNAME", "facewire")
+    monkeypatch.setenv("MQTT_PASSWORD", SECRET)
+    settings = load(BridgeSettings)
+    assert SECRET not in f"{settings!r} {settings} {settings.model_dump_json()}"
