@@ -19,11 +19,13 @@ from facewire.roster import read_health
 from facewire.streams import camera_names
 from web import mjpeg
 from web.guard import guard
+from web.line import Line
 from web.live import LiveView, Shown, TooManyViewersError
 from web.settings import WebSettings
 
 SERVICES = ("capture", "detector", "tracker", "iot-bridge", "web")
-ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}")
+# Not \d, which also matches digits that Redis cannot read; of 20 digits some are more than its 64 bits.
+ENTRY_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 MOST_EVENTS = 200
 
 
@@ -129,7 +131,9 @@ def _stream(app: Flask, bus: Link, live: LiveView) -> None:
     def stream(camera: str) -> Response:
         if camera not in bus.once(camera_names):
             abort(404, "there is no such camera; /api/cameras lists them")
-        parts = _parts(live, camera, boxes=request.args.get("boxes") == "1")
+        # A server other than gunicorn does not show the line, and a viewer's leaving is noticed when sending fails.
+        line = Line(request.environ.get("gunicorn.socket"))
+        parts = _parts(live, camera, line, boxes=request.args.get("boxes") == "1")
         try:
             # Begin at once, so that a refusal can still be an answer of its own.
             next(parts)
@@ -141,8 +145,8 @@ def _stream(app: Flask, bus: Link, live: LiveView) -> None:
         return answer
 
 
-def _parts(live: LiveView, camera: str, *, boxes: bool) -> Generator[bytes, None, None]:
-    with live.watching(camera) as pictures:
+def _parts(live: LiveView, camera: str, line: Line, *, boxes: bool) -> Generator[bytes, None, None]:
+    with live.watching(camera, line.has_ended) as pictures:
         # Nothing yet, but the view has begun.
         yield b""
         for shown in pictures:

@@ -3,6 +3,7 @@
 https://docs.gunicorn.org/en/stable/settings.html; the names are gunicorn's.
 """
 
+import logging
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -21,13 +22,21 @@ control_socket_disable = True
 worker_tmp_dir = "/dev/shm"  # noqa: S108
 
 
+def _worth_telling(record: logging.LogRecord) -> bool:
+    # A viewer who takes nothing is given up (`web.line`): weather, of which gunicorn would log a traceback.
+    return record.exc_info is None or not isinstance(record.exc_info[1], TimeoutError)
+
+
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401  a gunicorn worker
     """End streams before gunicorn's handlers run: it would wait for viewers who never leave."""
+    worker.log.error_log.addFilter(_worth_telling)
     close: Callable[[], None] = worker.wsgi.extensions["facewire-close"]
 
     def end(handler: Callable[[int, FrameType | None], None], number: int, frame: FrameType | None) -> None:
         close()
         handler(number, frame)
 
-    for number, handler in ((signal.SIGTERM, worker.handle_exit), (signal.SIGINT, worker.handle_quit)):
-        signal.signal(number, partial(end, handler))
+    signal.signal(signal.SIGTERM, partial(end, worker.handle_exit))
+    # The master passes SIGINT on as SIGQUIT.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, partial(end, worker.handle_quit))

@@ -66,12 +66,18 @@ class LiveView:
     def close(self) -> None:
         """End every view."""
         with self._lock:
+            # A browser may still ask for another on a connection that it holds.
+            self._max_viewers = 0
             for watched in self._watched.values():
                 watched.stop.set()
 
     @contextmanager
-    def watching(self, camera: str) -> Iterator[Iterator[Shown]]:
+    def watching(self, camera: str, has_left: Callable[[], bool]) -> Iterator[Iterator[Shown]]:
         """Watch a camera; the pictures come from an iterator that ends when the view is closed.
+
+        Args:
+            camera: its name.
+            has_left: says whether the viewer has gone, which a camera without pictures would hide.
 
         Raises:
             TooManyViewersError: all places are taken.
@@ -82,20 +88,32 @@ class LiveView:
             watched = self._watched.get(camera) or self._begin(camera)
             watched.viewers += 1
         try:
-            yield _pictures(watched)
+            yield _pictures(watched, has_left)
         finally:
             with self._lock:
                 watched.viewers -= 1
                 if not watched.viewers:
-                    watched.stop.set()
-                    self._watched.pop(camera, None)
+                    self._forget(camera, watched)
 
     def _begin(self, camera: str) -> _Watched:
         watched = self._watched[camera] = _Watched()
         Thread(target=self._show, args=(camera, watched), name=f"live-{camera}", daemon=True).start()
         return watched
 
+    def _forget(self, camera: str, watched: _Watched) -> None:
+        watched.stop.set()
+        if self._watched.get(camera) is watched:
+            del self._watched[camera]
+
     def _show(self, camera: str, watched: _Watched) -> None:
+        try:
+            self._read(camera, watched)
+        finally:
+            # After an unforeseen error too: its viewers' streams end, and the next viewer begins anew.
+            with self._lock:
+                self._forget(camera, watched)
+
+    def _read(self, camera: str, watched: _Watched) -> None:
         from web import drawing  # noqa: PLC0415  25 MB that a dashboard which nobody watches does without
 
         bus = self._make_bus()
@@ -120,9 +138,9 @@ class LiveView:
             self._metrics.handled(camera, frame.captured_ns)
 
 
-def _pictures(watched: _Watched) -> Iterator[Shown]:
+def _pictures(watched: _Watched, has_left: Callable[[], bool]) -> Iterator[Shown]:
     last: Shown | None = None
-    while not watched.stop.is_set():
+    while not watched.stop.is_set() and not has_left():
         with watched.changed:
             if watched.shown is last:
                 watched.changed.wait(WAIT_S)

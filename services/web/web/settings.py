@@ -14,7 +14,8 @@ class WebSettings(Settings):
     web_host: str = Field("127.0.0.1", examples=["127.0.0.1"])
     web_bind: str = Field("", examples=["0.0.0.0"])  # noqa: S104  an example
     web_port: int = Field(8080, ge=1, le=65535, examples=[8080])
-    web_username: str = Field("facewire", min_length=1, examples=["facewire"])
+    # HTTP's login puts a colon between name and password.
+    web_username: str = Field("facewire", pattern="^[^:]+$", examples=["facewire"])
     web_password: SecretStr = Field(SecretStr(""), examples=["a long sentence"])
     stream_fps: float = Field(15.0, gt=0, le=60, examples=[15])
     max_viewers: int = Field(8, ge=1, le=64, examples=[8])
@@ -35,7 +36,7 @@ class WebSettings(Settings):
 
 def is_loopback(address: str) -> bool:
     """Say whether only this machine can reach an address."""
-    if address == "localhost":
+    if address.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(address).is_loopback

@@ -1,12 +1,11 @@
 """Set up what the application needs, in gunicorn's worker."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
-from threading import Event, Thread
+from threading import Thread
 
 from flask import Flask
 
-from facewire.heartbeat import Heartbeat
 from facewire.link import Link, RedisAwayError, connect
 from facewire.service import Service, running
 from facewire.settings import load
@@ -25,7 +24,7 @@ def application() -> Flask:
     settings, make_bus = service.settings, partial(_link, service)
     live = LiveView(make_bus, service.intake, service.metrics, settings.stream_fps, settings.max_viewers)
     app = create_app(settings, service.bus, service.store, live, service.metrics)
-    Thread(target=_beat, args=(make_bus(), service.heartbeat, service.stop), name="heartbeat", daemon=True).start()
+    Thread(target=_beat, args=(service, make_bus()), name="heartbeat", daemon=True).start()
     ending.callback(live.close)
     app.extensions["facewire-close"] = ending.close
     return app
@@ -35,11 +34,10 @@ def _link(service: Service[WebSettings]) -> Link:
     return Link(connect(service.settings.bus_url), "bus", service.heartbeat, service.metrics)
 
 
-def _beat(bus: Link, heartbeat: Heartbeat, stop: Event) -> None:
-    """Beat for as long as the bus answers: what a dashboard needs to be of use."""
-    with heartbeat.loop():
-        while not stop.wait(BEAT_S):
-            try:
-                bus.once(lambda client: client.ping())
-            except RedisAwayError:
-                continue
+def _beat(service: Service[WebSettings], bus: Link) -> None:
+    """Beat, and ask both servers whether they are there: visitors, who would notice, may be few."""
+    with service.heartbeat.loop():
+        while not service.stop.wait(BEAT_S):
+            for link in (bus, service.store):
+                with suppress(RedisAwayError):
+                    link.once(lambda client: client.ping())
