@@ -57,6 +57,7 @@ class Heartbeat:
         self._notes: dict[str, str] = {}
         self._loops: dict[int, float] = {}
         self._written_s = float("-inf")
+        self._closed = False
         # Two locks: a beat need not wait for another thread's, which may be waiting for the bus.
         self._state, self._writing = Lock(), Lock()
 
@@ -77,8 +78,7 @@ class Heartbeat:
         with self._state:
             if get_ident() in self._loops:
                 self._loops[get_ident()] = now_s
-            stuck = any(now_s - beaten_s > health.STALE_S for beaten_s in self._loops.values())
-        if now_s - self._written_s >= BEAT_EVERY_S and not stuck and self._writing.acquire(blocking=False):
+        if now_s - self._written_s >= BEAT_EVERY_S and self._writing.acquire(blocking=False):
             try:
                 self._write()
             finally:
@@ -111,8 +111,11 @@ class Heartbeat:
 
     def close(self) -> None:
         """Disarm the watchdog and take the health file and hash away: the service has ended."""
-        faulthandler.cancel_dump_traceback_later()
-        (self._run_dir / f"{self.service}.json").unlink(missing_ok=True)
+        with self._writing:
+            # A thread that outlives the service must not bring the file back.
+            self._closed = True
+            faulthandler.cancel_dump_traceback_later()
+            (self._run_dir / f"{self.service}.json").unlink(missing_ok=True)
         if self._bus is not None:
             try:
                 self._bus.delete(keys.health(self.service, self._instance))
@@ -124,11 +127,15 @@ class Heartbeat:
             self._write()
 
     def _write(self) -> None:
-        self._written_s = self._clock()
+        now_s = self._clock()
+        with self._state:
+            stuck = any(now_s - beaten_s > health.STALE_S for beaten_s in self._loops.values())
+            waiting, notes = list(self._waiting.values()), dict(self._notes)
+        if stuck or self._closed:
+            return
+        self._written_s = now_s
         if self._watchdog_s is not None:
             faulthandler.dump_traceback_later(self._watchdog_s, exit=True)
-        with self._state:
-            waiting, notes = list(self._waiting.values()), dict(self._notes)
         now = health.Health(
             service=self.service,
             instance=self._instance,

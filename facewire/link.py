@@ -21,6 +21,10 @@ LONGEST_WAIT_S = 1.0
 WEATHER = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.OutOfMemoryError, redis.ReadOnlyError)
 
 
+RedisRefusedError = redis.ResponseError
+"""The server is there and does not do it: the action is wrong, or what is stored under its key."""
+
+
 class RedisAwayError(Exception):
     """The server cannot be had right now; whoever calls decides whether to wait or to drop."""
 
@@ -58,10 +62,13 @@ class Link:
 
         Raises:
             RedisAwayError: the server is gone, loading or full.
+            RedisRefusedError: the server refuses the action for a reason that waiting does not mend.
         """
         try:
             result = action(self._client)
-        except WEATHER as error:
+        except redis.RedisError as error:
+            if not _passes(error):
+                raise
             self._metrics.error(f"{self._name}_away")
             self._heartbeat.waiting(self._name, f"Redis '{self._name}' ({error})")
             raise RedisAwayError(self._name) from error
@@ -79,3 +86,8 @@ class Link:
                 until.wait(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         return None
+
+
+def _passes(error: redis.RedisError) -> bool:
+    # MISCONF is the answer of a server that cannot write to its disk.
+    return isinstance(error, WEATHER) or str(error).startswith("MISCONF")

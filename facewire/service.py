@@ -6,9 +6,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from threading import Event
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Generic, TypeVar
 
 from facewire.heartbeat import WATCHDOG_S, Heartbeat
@@ -40,6 +41,8 @@ class Service(Generic[S]):
     store: Link
     intake: Intake
     stop: Event
+    mistakes: "SimpleQueue[str]"
+    """What the operator must mend, found by any of the service's threads: it ends the service."""
 
 
 @contextmanager
@@ -61,8 +64,7 @@ def running(name: str, settings: S, *, watchdog: bool = True, signals: bool = Tr
     heartbeat = Heartbeat(name, settings.run_dir, metrics, bus, watchdog_s=WATCHDOG_S if watchdog else None)
     stop = Event()
     if signals:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        stop_on_signals(stop)
     service = Service(
         name=name,
         settings=settings,
@@ -73,21 +75,47 @@ def running(name: str, settings: S, *, watchdog: bool = True, signals: bool = Tr
         store=Link(connect(settings.store_url), "store", heartbeat, metrics),
         intake=Intake(metrics, log),
         stop=stop,
+        mistakes=SimpleQueue(),
     )
     log.info("started", python=sys.version.split()[0], pid=os.getpid())
     try:
         yield service
     except OperatorError as error:
-        stop_operator(str(error))
+        service.mistakes.put(str(error))
     finally:
         stop.set()
         heartbeat.close()
         log.info("stopped")
+    if not service.mistakes.empty():
+        stop_operator(service.mistakes.get())
 
 
-def keep_running(service: Service[S], body: Callable[[], None]) -> None:
-    """Run a service's loop until it is told to stop; an unforeseen error is logged, counted, and survived."""
-    with service.heartbeat.loop():
+def stop_on_signals(stop: Event) -> None:
+    """Set `stop` on SIGTERM and SIGINT."""
+    # `Event.set` takes a lock that the interrupted thread may hold at that moment; `SimpleQueue.put` needs none.
+    arrived: SimpleQueue[int] = SimpleQueue()
+
+    def wait() -> None:
+        arrived.get()
+        stop.set()
+
+    Thread(target=wait, name="signals", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: arrived.put(number))
+
+
+def keep_running(service: Service[S], body: Callable[[], None], *, beats: bool = True) -> None:
+    """Run a service's loop until it is told to stop; an unforeseen error is logged, counted, and survived.
+
+    In any thread: a mistake of the operator's stops the whole service.
+
+    Args:
+        service: the service.
+        body: the loop; it is called again when it returns or fails.
+        beats: it beats at least every few seconds, and is stuck when it does not. False for what may have to wait
+            where nothing can wake it, as OpenCV does for a camera.
+    """
+    with service.heartbeat.loop() if beats else nullcontext():
         _keep_running(service, body)
 
 
@@ -96,13 +124,19 @@ def _keep_running(service: Service[S], body: Callable[[], None]) -> None:
         try:
             body()
         except OperatorError as error:
-            stop_operator(str(error))
+            _end(service, str(error))
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                stop_operator("the disk is full: free some space, then start again")
+                _end(service, "the disk is full: free some space, then start again")
+                return
             service.metrics.error(type(error).__name__)
             service.log.exception("unforeseen error; going on")
             service.stop.wait(PAUSE_AFTER_ERROR_S)
+
+
+def _end(service: Service[S], mistake: str) -> None:
+    service.mistakes.put(mistake)
+    service.stop.set()
 
 
 def require_place(settings: Settings) -> None:

@@ -7,8 +7,9 @@ that names the variable, what is wrong and an example; it never shows the value,
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from facewire.health import RUN_DIR
@@ -18,7 +19,17 @@ S = TypeVar("S", bound="Settings")
 OPERATOR_ERROR = 2
 """The exit code of a mistake that the operator can mend."""
 
-RedisUrl = Annotated[str, StringConstraints(pattern=r"^(redis|rediss|unix)://.+")]
+
+def _readable(url: str) -> str:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        # The error itself would show a part of a password that has a `/` or a `]`.
+        raise ValueError("host or port cannot be read (in a password, `/` is written %2F, `]` %5D)") from None
+    return url
+
+
+RedisUrl = Annotated[str, StringConstraints(pattern=r"^(redis|rediss|unix)://.+"), AfterValidator(_readable)]
 
 
 class Settings(BaseSettings):

@@ -111,7 +111,7 @@ class Publisher:
         )
 
     def newest_seq(self, camera: str) -> int:
-        """Return the seq of the newest frame in the stream, 0 where there is none.
+        """Return the seq of the newest frame that the stream was given, 0 where there was none.
 
         Raises:
             RedisAwayError: the server is away.
@@ -225,5 +225,11 @@ def _parse(entry_id: bytes) -> EntryId:
 
 
 def _newest_id(client: redis.Redis, key: str) -> EntryId:
-    newest: Any = client.xrevrange(key, count=1)
-    return _parse(newest[0][0]) if newest else START
+    # The last id that was given, not the last entry: a stream that was trimmed to nothing still counts on.
+    try:
+        about: Any = client.xinfo_stream(key)
+    except redis.ResponseError as error:
+        if "no such key" not in str(error):
+            raise
+        return START
+    return _parse(about["last-generated-id"])

@@ -1,15 +1,10 @@
 """Capture with a real bus, real video files and a real MJPEG camera that comes and goes."""
 
-import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,77 +16,18 @@ import redis
 
 from facewire import keys
 from facewire.codec import decode, encode
-from facewire.health import verdict
 from facewire.link import connect
 from facewire.messages import Frame
 from facewire.pixels import picture
+from tests.processes import SECRET, Running, refused, service
 from tests.servers import free_port, redis_server, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-SECRET = "s3cr3t-passw0rd"
 FILE_FPS = 30
 FILE_FRAMES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A capture process and where it leaves traces."""
-
-    process: subprocess.Popen[str]
-    run_dir: Path
-    log: Path
-
-    def healthy(self) -> bool:
-        return verdict("capture", self.run_dir, time.time())[0]
-
-    def says(self) -> str:
-        return verdict("capture", self.run_dir, time.time())[1]
-
-    def notes(self) -> dict[str, str]:
-        health: dict[str, Any] = json.loads((self.run_dir / "capture.json").read_text(encoding="utf-8"))
-        return dict(health["notes"])
-
-
-def environment(run_dir: Path, bus_url: str, **settings: str) -> dict[str, str]:
-    here = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "services/capture"))), "PATH": os.environ["PATH"]}
-    return here | {"BUS_URL": bus_url, "RUN_DIR": str(run_dir)} | settings
-
-
-@contextmanager
-def capturing(folder: Path, bus_url: str, **settings: str) -> Iterator[Running]:
-    """Run capture until the block ends; it must then end within five seconds, cleanly."""
-    run_dir, log = folder / "run", folder / "capture.log"
-    command = [sys.executable, "-m", "capture"]
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(command, env=environment(run_dir, bus_url, **settings), stderr=errors, text=True) as process,
-    ):
-        try:
-            wait_for(lambda: (run_dir / "capture.json").exists() or process.poll() is not None, what="a heartbeat")
-            yield Running(process, run_dir, log)
-            process.terminate()
-            assert process.wait(5) == 0
-        finally:
-            process.kill()
-    assert list(run_dir.iterdir()) == []
-    assert SECRET not in log.read_text(encoding="utf-8")
-
-
-def refused(folder: Path, **settings: str) -> str:
-    """Run capture, which must refuse to start; returns its one line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "capture"],
-        env=environment(folder / "run", "redis://127.0.0.1:9/0", **settings),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert done.returncode == 2, done
-    assert done.stdout == ""
-    assert done.stderr.startswith("facewire: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
+def capturing(folder: Path, bus_url: str, **settings: str) -> AbstractContextManager[Running]:
+    return service("capture", folder, BUS_URL=bus_url, **settings)
 
 
 def newest(bus: redis.Redis, camera: str = "camera") -> int:
@@ -284,8 +220,7 @@ def test_capture_ends_in_time_while_a_camera_accepts_and_never_answers(tmp_path:
         with capturing(tmp_path, bus_url, CAMERA=url, CAMERA_TIMEOUT_S="30") as capture, mute.accept()[0] as line:
             assert line.recv(1), "the camera was asked"
             assert "has sent no picture yet" in capture.says()
-            capture.process.terminate()
-            assert capture.process.wait(5) == 0
+            capture.end()
 
 
 def test_capture_goes_on_when_the_bus_goes_and_comes(tmp_path: Path, video: Path) -> None:
@@ -305,29 +240,22 @@ def test_capture_goes_on_when_the_bus_goes_and_comes(tmp_path: Path, video: Path
 def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "notes.mp4").write_bytes(content)
 
-    assert "notes.mp4 is no video that can be played" in refused(tmp_path, CAMERA=str(tmp_path / "notes.mp4"))
+    said = refused("capture", tmp_path, CAMERA=str(tmp_path / "notes.mp4"))
+
+    assert "notes.mp4 is no video that can be played" in said
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    assert "camera door: there is no file /nowhere/x.mp4" in refused(tmp_path, CAMERAS="door=/nowhere/x.mp4")
+    assert "camera door: there is no file /nowhere/x.mp4" in refused("capture", tmp_path, CAMERAS="door=/nowhere/x.mp4")
 
 
 def test_a_missing_demo_clip_is_answered_with_how_to_make_it(tmp_path: Path) -> None:
-    said = refused(tmp_path, DEMO_DIR=str(tmp_path))
+    said = refused("capture", tmp_path, DEMO_DIR=str(tmp_path))
 
     assert f"run `python -m capture compose-demo PHOTOS {tmp_path}`" in said
 
 
 def test_composing_without_photos_is_refused(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "capture", "compose-demo", str(tmp_path), str(tmp_path / "demo")],
-        env=environment(tmp_path, ""),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    arguments = ("-m", "capture", "compose-demo", str(tmp_path), str(tmp_path / "demo"))
 
-    assert done.returncode == 2
-    assert done.stderr.startswith("facewire: missing photo ")
-    assert done.stderr.count("\n") == 1
+    assert refused("capture", tmp_path, command=arguments).startswith("facewire: missing photo ")

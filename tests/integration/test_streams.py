@@ -122,6 +122,56 @@ def test_the_frame_stream_keeps_exactly_its_length(bus_url: str, frames: Publish
     assert frames.newest_seq("door") == 100
 
 
+@pytest.mark.parametrize("how", ["trimmed", "deleted"])
+def test_a_stream_that_was_emptied_counts_on(bus_url: str, frames: Publisher, how: str) -> None:
+    assert frames.newest_seq("door") == 0
+    frames.publish(frame(100))
+    client: Any = redis.Redis.from_url(bus_url)
+    if how == "trimmed":
+        client.xtrim("frames:door", 0)
+    else:
+        client.xdel("frames:door", "100-0")
+    assert client.xlen("frames:door") == 0
+    assert frames.newest_seq("door") == 100
+    assert frames.publish(frame(101))
+
+
+def test_a_key_that_is_no_stream_is_said(bus_url: str, frames: Publisher) -> None:
+    client: Any = redis.Redis.from_url(bus_url)
+    client.set("frames:door", "text")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        frames.newest_seq("door")
+
+
+def test_a_reader_goes_on_where_it_was_in_a_stream_that_was_trimmed_to_nothing(
+    bus_url: str, frames: Publisher, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    every_tenth = Wanted(keys.FRAMES, newest=True, every=10)
+    collector = Collector(reader(bus_url, intake, metrics, heartbeat, every_tenth).messages(stop))
+    frames.publish(frame(1000))
+    collector.wait(1)
+    client: Any = redis.Redis.from_url(bus_url)
+    client.xtrim("frames:door", 0)
+    calls = "cmdstat_xinfo|stream"
+    before = client.info("commandstats").get(calls, {"calls": 0})["calls"]
+    wait_for(lambda: client.info("commandstats").get(calls, {"calls": 0})["calls"] > before, 5, "a look at the stream")
+    frames.publish(frame(1001))
+    frames.publish(frame(1010))
+    assert [message.seq for message in collector.wait(2)] == [1000, 1010]
+
+
+def test_a_stream_that_was_deleted_and_began_again_is_read_from_its_start(
+    bus_url: str, frames: Publisher, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    collector = Collector(reader(bus_url, intake, metrics, heartbeat, Wanted(keys.FRAMES, newest=True)).messages(stop))
+    frames.publish(frame(1000))
+    collector.wait(1)
+    client: Any = redis.Redis.from_url(bus_url)
+    client.delete("frames:door")
+    frames.publish(frame(1))
+    assert [message.seq for message in collector.wait(2)] == [1000, 1]
+
+
 def test_in_order_reading_loses_nothing_and_begins_now(
     bus_url: str, frames: Publisher, bus: Link, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
 ) -> None:

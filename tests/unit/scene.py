@@ -52,7 +52,8 @@ class Scene:
     def detections(self, index: int, jitter_px: float = 0.0, score: float = 0.9) -> Detections:
         random = np.random.default_rng(index)
         faces = tuple(
-            Face(tuple(np.array(box) + random.normal(0, jitter_px, 4)), score, NOWHERE) for box in self.truth(index)
+            Face(tuple((np.array(box) + random.normal(0, jitter_px, 4)).tolist()), score, NOWHERE)
+            for box in self.truth(index)
         )
         return Detections(self.camera, index, stamp(index), "test", 1.0, faces)
 

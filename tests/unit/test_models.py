@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from facewire.models import Asset, ModelError, fetch, model_path, read_manifest, verify
-from tests.servers import wait_for
+from tests.servers import program, wait_for
 
 MODEL, PHOTO = b"weights" * 1000, b"\xff\xd8 a photo"
 
@@ -75,8 +74,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def npm_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A registry that npm takes packages from; it has `@scope/photos` 2.0.0."""
-    if shutil.which("npm") is None:
-        pytest.skip("no npm here; set-up itself has just fetched the photos without it")
+    program("npm")
     tarball = io.BytesIO()
     files = {"package.json": b'{"name": "@scope/photos", "version": "2.0.0"}', "photo.jpg": PHOTO}
     with tarfile.open(fileobj=tarball, mode="w:gz") as archive:

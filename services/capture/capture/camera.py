@@ -59,7 +59,8 @@ class Camera:
         return self._lost
 
     def _keep_following(self) -> None:
-        keep_running(self._service, self._follow)
+        # The service's loop judges the camera; a thread that OpenCV holds is no reason to end the others.
+        keep_running(self._service, self._follow, beats=False)
 
     def _follow(self) -> None:
         stop, retry_s = self._service.stop, FIRST_RETRY_S

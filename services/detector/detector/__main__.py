@@ -40,7 +40,8 @@ def serve(settings: DetectorSettings) -> None:
         reader = StreamReader(service.bus, service.intake, service.metrics, [frames])
         detections = Publisher(service.bus, keys.DETECTIONS, service.metrics)
         finder = FaceFinder(settings.input_size, settings.score_threshold, service.metrics)
-        backend = BackendInUse(settings.detector_backend, artifacts_of(settings), service.log, service.heartbeat)
+        artifacts = artifacts_of(settings)
+        backend = BackendInUse(settings.detector_backend, artifacts, service.log, service.heartbeat, service.stop)
         try:
             keep_running(service, lambda: run(service, reader, detections, finder, backend))
         finally:

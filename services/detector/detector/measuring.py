@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from detector.backends import OPENERS, REFERENCE, Backend, BackendError
@@ -71,10 +72,10 @@ def save(choice: Choice, path: Path) -> None:
 def load(path: Path) -> Choice | None:
     """Read a choice; None if there is none, or none that this version wrote."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        return Choice(fields["chosen"], tuple(Measurement(**row) for row in fields["rows"]))
-    except (OSError, ValueError, TypeError, KeyError):
+        choice = msgspec.json.decode(path.read_bytes(), type=Choice)
+    except (OSError, ValueError):
         return None
+    return choice if choice.chosen in OPENERS else None
 
 
 def _measure_one(name: str, path: Path, threads: int, tensor: Tensor, truth: Sequence[Tensor]) -> Measurement:

@@ -4,7 +4,7 @@ from collections import deque
 from threading import Event, Thread
 
 from facewire import keys
-from facewire.link import Link, RedisAwayError
+from facewire.link import Link, RedisAwayError, RedisRefusedError
 from facewire.messages import FaceEvent
 from facewire.metrics import Metrics
 from facewire.streams import Publisher
@@ -28,6 +28,7 @@ class Outbox:
         self._link = link
         self._publisher = Publisher(link, keys.EVENTS, metrics)
         self._metrics = metrics
+        self._highest_id = 0
         self._waiting: deque[FaceEvent] = deque()
         self._arrived = Event()
         self._closing = Event()
@@ -61,11 +62,20 @@ class Outbox:
 
     def _deliver(self, event: FaceEvent) -> bool:
         try:
+            self._remember(event.track_id)
             self._publisher.append(event)
-            if event.type == "appeared":
-                self._link.once(lambda client: client.set(keys.TRACK_ID, event.track_id))
         except RedisAwayError:
             self._closing.wait(RETRY_S)
             self._arrived.set()
             return False
+        except RedisRefusedError as error:
+            # One event that the store will never take must not hold up the others.
+            self._metrics.error(type(error).__name__)
+            self._metrics.dropped("event_refused")
         return True
+
+    def _remember(self, track_id: int) -> None:
+        # A face that came later may be confirmed earlier: the highest id counts, not the latest.
+        if track_id > self._highest_id:
+            self._link.once(lambda client: client.set(keys.TRACK_ID, track_id))
+            self._highest_id = track_id

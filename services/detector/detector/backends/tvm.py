@@ -7,8 +7,8 @@ from pathlib import Path
 from detector.backends import BackendError
 from detector.geometry import Tensor
 
-# Read by tvm when it is imported: load libtvm_runtime (3 MB), not the compiler (240 MB).
-os.environ["TVM_USE_RUNTIME_LIB"] = "1"
+RUNTIME_ONLY = "TVM_USE_RUNTIME_LIB"
+"""Read by tvm when it is imported: load libtvm_runtime (3 MB), not the compiler (240 MB)."""
 
 
 class TvmBackend:
@@ -24,9 +24,12 @@ class TvmBackend:
     def __init__(self, library: Path, threads: int) -> None:
         # Read by TVM's thread pool when it starts.
         os.environ["TVM_NUM_THREADS"] = str(threads)
+        os.environ[RUNTIME_ONLY] = "1"
         import tvm  # noqa: PLC0415  after the two variables above
         from tvm.runtime.vm import VirtualMachine  # noqa: PLC0415
 
+        # A step that compiles, started by this process, would inherit it.
+        del os.environ[RUNTIME_ONLY]
         try:
             self._machine = VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())
         except (RuntimeError, ValueError, OSError, AttributeError) as error:

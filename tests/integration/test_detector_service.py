@@ -1,0 +1,298 @@
+"""The detector as a process on a real bus, with the real model: what it finds, how it starts, what it survives."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+import redis
+from capture.demo.truth import CLIP, load_truth
+from detector.artifacts import Artifacts
+from detector.geometry import InputSize
+from detector.host import cpu_name
+from detector.measuring import load
+
+from facewire import keys
+from facewire.boxes import iou
+from facewire.codec import decode
+from facewire.link import connect
+from facewire.messages import Detections, Frame
+from facewire.models import model_path
+from tests import processes
+from tests.integration.door import put
+from tests.places import CACHE, DEMO, MODELS
+from tests.processes import FickleRedis, Running, fickle_redis, service
+from tests.servers import free_port, wait_for
+
+PREPARED_WITHIN_S = 60
+AWAY = "redis://127.0.0.1:9/0"
+
+
+def detector(folder: Path, bus_url: str, cache: Path = CACHE, **settings: str) -> AbstractContextManager[Running]:
+    told = {"MODELS_DIR": str(MODELS), "CACHE_DIR": str(cache), "METRICS_PORT": str(free_port())} | settings
+    return service("detector", folder, BUS_URL=bus_url, **told)
+
+
+def refused(folder: Path, **settings: str) -> str:
+    return processes.refused("detector", folder, **{"MODELS_DIR": str(MODELS), "CACHE_DIR": str(CACHE)} | settings)
+
+
+def artifacts(cache: Path) -> Artifacts:
+    return Artifacts(model_path(MODELS, "yunet"), InputSize(320, 256), 1, cache)
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """The first frame of the demo clip: two people."""
+    there, first = cv2.VideoCapture(str(DEMO / CLIP)).read()
+    assert there
+    return first
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A copy of what set-up prepared, to be spoiled."""
+    return Path(shutil.copytree(CACHE, tmp_path / "cache"))
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> Iterator[FickleRedis]:
+    """A bus that is away."""
+    with fickle_redis(tmp_path / "bus") as server:
+        yield server
+
+
+class Eye:
+    """Shows the detector frames, and reads what it finds."""
+
+    def __init__(self, url: str, picture: np.ndarray) -> None:
+        self._bus, self._picture = connect(url), picture
+        self._after: bytes | str = "0"
+        self.announce()
+
+    def announce(self) -> None:
+        self._bus.zadd(keys.CAMERAS, {"door": time.time()})
+
+    def show(self, *seqs: int) -> None:
+        """Publish frames so that the detector finds all of them at once."""
+        with self._bus.pipeline(transaction=True) as together:
+            for seq in seqs:
+                put(together, keys.FRAMES, self.frame(seq))
+            together.execute()
+
+    def frame(self, seq: int) -> Frame:
+        height, width = self._picture.shape[:2]
+        return Frame("door", seq, 1_700_000_000_000_000_000 + seq, width, height, "bgr24", self._picture.tobytes())
+
+    def next(self, timeout_s: float = 20.0) -> Detections:
+        end_s = time.monotonic() + timeout_s
+        while time.monotonic() < end_s:
+            reply: Any = self._bus.xread({keys.DETECTIONS.key("door"): self._after}, count=1, block=200)
+            if reply:
+                self._after, fields = reply[0][1][0]
+                return decode(fields[keys.FIELD], Detections)
+        pytest.fail(f"no detections for {timeout_s} s")
+
+    def count(self) -> int:
+        length: Any = self._bus.xlen(keys.DETECTIONS.key("door"))
+        return int(length)
+
+    def sees(self, first: int, running: Running, note: str, within_s: float = PREPARED_WITHIN_S) -> Detections:
+        """Show frames until the detector's note says so; return what it then finds."""
+        seq, end_s = first, time.monotonic() + within_s
+        while note not in running.notes().get("backend", ""):
+            assert time.monotonic() < end_s, running.output()[-2000:]
+            self.announce()
+            self.show(seq)
+            self.next()
+            seq += 5
+            time.sleep(0.2)
+        self.show(seq)
+        return self.next()
+
+
+def test_a_frame_is_answered_with_its_faces_under_its_own_number(
+    tmp_path: Path, bus_url: str, picture: np.ndarray
+) -> None:
+    eye = Eye(bus_url, picture)
+    with detector(tmp_path, bus_url) as running:
+        eye.show(7)
+        found = eye.next()
+        wait_for(running.healthy, what="health")
+        wait_for(lambda: running.counted("handled", camera="door") == 1, what="the frame to be counted")
+
+    assert (found.camera, found.seq, found.captured_ns) == ("door", 7, eye.frame(7).captured_ns)
+    assert found.backend in {"onnxruntime", "tvm"}
+    assert found.inference_ms > 0
+    truth = np.array([face.xyxy for face in load_truth(DEMO).frames[0]])
+    fits = iou(truth, np.array([face.xyxy for face in found.faces]))
+    assert fits.shape == (2, 2)
+    assert fits.max(axis=1).min() > 0.7
+
+
+def test_only_due_frames_are_detected_in_and_of_many_the_newest(
+    tmp_path: Path, bus_url: str, picture: np.ndarray
+) -> None:
+    eye = Eye(bus_url, picture)
+    with detector(tmp_path, bus_url, DETECT_EVERY="5") as running:
+        eye.show(10)
+        assert eye.next().seq == 10
+        for seq in range(11, 15):
+            eye.show(seq)
+        eye.show(15)
+        assert eye.next().seq == 15
+        eye.show(*range(16, 31))
+        assert eye.next().seq == 30
+        assert eye.count() == 3
+        # Of those that were due (20 to 30), all but the newest.
+        assert running.counted("dropped", reason="late") == 10
+
+
+def test_what_is_no_frame_is_counted_and_the_next_is_detected_in(
+    tmp_path: Path, bus_url: str, picture: np.ndarray
+) -> None:
+    eye, bus = Eye(bus_url, picture), redis.Redis.from_url(bus_url)
+    with detector(tmp_path, bus_url, DETECT_EVERY="1") as running:
+        rotten: Any = {"m": b"\xff garbage"}
+        bus.xadd("frames:door", rotten, id="1-0")
+        wait_for(lambda: running.counted("rejected", reason="not_msgpack") == 1, what="the garbage to be counted")
+        put(bus, keys.FRAMES, Frame("door", 2, 1, 1, 1, "gray8", b"\x00"))
+        assert eye.next().faces == ()
+        eye.show(3)
+        assert len(eye.next().faces) == 2
+        assert running.counted("errors") == 0
+
+
+def test_a_bus_that_is_away_is_said_and_waited_for(tmp_path: Path, bus: FickleRedis, picture: np.ndarray) -> None:
+    with detector(tmp_path, bus.url) as running:
+        wait_for(lambda: "waiting for Redis 'bus'" in running.says(), what="the missing bus to be noticed")
+        for seq in (10, 20):
+            bus.come()
+            eye = Eye(bus.url, picture)
+            eye.show(seq)
+            assert eye.next().seq == seq
+            wait_for(running.healthy, what="the bus to be back")
+            bus.go()
+            wait_for(lambda: "waiting for Redis 'bus'" in running.says(), what="the lost bus to be noticed")
+
+
+def test_a_missing_model_is_answered_with_how_to_fetch_it(tmp_path: Path) -> None:
+    said = refused(tmp_path, MODELS_DIR=str(tmp_path))
+
+    assert said.startswith(f"facewire: missing model {tmp_path}/")
+    assert said.endswith(f"run `python -m facewire.models fetch {tmp_path}`")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("DETECTOR_BACKEND", "cuda", "Input should be 'auto', 'tvm' or 'onnxruntime'"),
+        ("DETECTOR_INPUT", "300x200", "both sides must be multiples of 32"),
+        ("DETECT_EVERY", "0", "greater than or equal to 1"),
+        ("CACHE_DIR", "/proc/facewire", "cannot be made"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(tmp_path: Path, name: str, value: str, complaint: str) -> None:
+    said = refused(tmp_path, **{name: value})
+
+    assert said.startswith(f"facewire: {name}: ")
+    assert complaint in said
+
+
+def test_a_model_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "face_detection_yunet_2023mar.onnx").write_bytes(b"not a model")
+
+    said = refused(tmp_path, MODELS_DIR=str(tmp_path), CACHE_DIR=str(tmp_path / "cache"))
+
+    assert said.startswith("facewire: the model cannot be used: static: ")
+
+
+def spoil(path: Path, content: bytes) -> None:
+    assert path.exists(), path
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("backend", "content"), [("auto", b""), ("onnxruntime", b"not a model")])
+def test_a_spoiled_model_in_the_cache_is_made_again(
+    tmp_path: Path, bus_url: str, cache: Path, picture: np.ndarray, content: bytes, backend: str
+) -> None:
+    good = artifacts(cache).static_model.read_bytes()
+    spoil(artifacts(cache).static_model, content)
+    eye = Eye(bus_url, picture)
+    with detector(tmp_path, bus_url, cache, DETECTOR_BACKEND=backend):
+        eye.show(1)
+        assert len(eye.next().faces) == 2
+    assert artifacts(cache).static_model.read_bytes() == good
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"chosen": "cuda", "rows": []}', b'{"chosen": "onnxruntime", "rows": [1]}', b"\xff"]
+)
+def test_a_spoiled_choice_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "choice.json").write_bytes(content)
+
+    assert load(tmp_path / "choice.json") is None
+
+
+def test_a_spoiled_choice_is_made_again_beside_the_running_service(
+    tmp_path: Path, bus_url: str, cache: Path, picture: np.ndarray
+) -> None:
+    choice = artifacts(cache).choice(cpu_name())
+    spoil(choice, b'{"chosen": "cuda", "rows": []}')
+    eye = Eye(bus_url, picture)
+    with detector(tmp_path, bus_url, cache) as running:
+        eye.show(1)
+        assert eye.next().backend == "onnxruntime"
+        assert running.notes()["backend"] == "onnxruntime while the others are measured"
+        assert len(eye.sees(6, running, note=" of: ").faces) == 2
+    made = load(choice)
+    assert made is not None
+    assert {row.backend for row in made.rows} == {"tvm", "onnxruntime"}
+
+
+def test_a_spoiled_library_is_compiled_again(tmp_path: Path, bus_url: str, cache: Path, picture: np.ndarray) -> None:
+    library = artifacts(cache).library(cpu_name())
+    spoil(library, b"")
+    choice = artifacts(cache).choice(cpu_name())
+    choice.write_text(choice.read_text(encoding="utf-8").replace('"chosen": "onnxruntime"', '"chosen": "tvm"'))
+    eye = Eye(bus_url, picture)
+    with detector(tmp_path, bus_url, cache) as running:
+        eye.show(1)
+        assert eye.next().backend == "onnxruntime"
+        assert eye.sees(6, running, note="tvm of: ").backend == "tvm"
+    assert library.stat().st_size > 0
+
+
+def test_the_only_backend_wanted_is_made_ready_while_the_heart_beats(tmp_path: Path, bus_url: str, cache: Path) -> None:
+    spoil(artifacts(cache).library(cpu_name()), b"")
+    with detector(tmp_path, bus_url, cache, DETECTOR_BACKEND="tvm") as running:
+        assert running.says() == "detector: waiting for the model to be made ready for tvm"
+        first_s = running.told()["at_s"]
+        wait_for(lambda: running.told()["at_s"] > first_s + 2, 10, "beats during the preparation")
+        assert running.says() == "detector: waiting for the model to be made ready for tvm"
+        preparing = psutil.Process(running.process.pid).children(recursive=True)
+        assert preparing
+        running.end()
+    assert not any(psutil.pid_exists(child.pid) and child.status() != "zombie" for child in preparing)
+
+
+def test_it_ends_in_time_while_the_background_prepares_and_leaves_no_process(
+    tmp_path: Path, bus_url: str, picture: np.ndarray
+) -> None:
+    eye, empty = Eye(bus_url, picture), tmp_path / "empty"
+    with detector(tmp_path, bus_url, empty) as running:
+        eye.show(1)
+        assert eye.next().backend == "onnxruntime"
+        service_itself = psutil.Process(running.process.pid)
+        # The preparation, and its compiler.
+        wait_for(lambda: len(service_itself.children(recursive=True)) == 2, what="the compiler")
+        preparing = service_itself.children(recursive=True)
+        running.end()
+    assert not any(psutil.pid_exists(child.pid) and child.status() != "zombie" for child in preparing)
+    assert not artifacts(empty).library(cpu_name()).exists()
