@@ -24,8 +24,8 @@ def program(name: str) -> str:
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
     if path is None:
         if os.environ.get("CI"):
-            pytest.fail(f"{name} is not installed; scripts/setup --test installs it")
-        pytest.skip(f"{name} is not installed; scripts/setup --test installs it")
+            pytest.fail(f"{name} is not installed; scripts/setup test installs it")
+        pytest.skip(f"{name} is not installed; scripts/setup test installs it")
     return path
 
 
