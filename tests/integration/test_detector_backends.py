@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from detector.artifacts import Artifacts
 from detector.backends import OPENERS, Backend, BackendError
-from detector.geometry import InputSize, LetterboxTensor
+from detector.geometry import InputSize, LetterboxCanvas
 from detector.host import cpu_name
 from detector.measuring import load
 from detector.yunet import NMS_IOU, decode, grid
@@ -51,9 +51,8 @@ def opencv_faces(canvas: np.ndarray, model: Path, scale: float) -> tuple[np.ndar
 
 
 def our_faces(picture: np.ndarray, backend: Backend) -> tuple[tuple[Face, ...], np.ndarray, float]:
-    tensor, placed = LetterboxTensor(SIZE).fill(picture)
-    canvas = np.ascontiguousarray(tensor[0].transpose(1, 2, 0)).astype(np.uint8)
-    return decode(backend.infer(tensor), grid(SIZE), placed, SCORE_THRESHOLD), canvas, placed.scale_x
+    canvas, placed = LetterboxCanvas(SIZE).fill(picture)
+    return decode(backend.infer(canvas), grid(SIZE), placed, SCORE_THRESHOLD), canvas[0], placed.scale_x
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda path: path.stem)
@@ -106,7 +105,7 @@ def test_tvm_serves_without_its_compiler(artifacts: Artifacts) -> None:
         "import sys, pathlib, numpy as np\n"
         "from detector.backends import open_tvm\n"
         "backend = open_tvm(pathlib.Path(sys.argv[1]), 1)\n"
-        "backend.infer(np.zeros((1, 3, 256, 320), np.float32))\n"
+        "backend.infer(np.zeros((1, 256, 320, 3), np.uint8))\n"
         "maps = pathlib.Path('/proc/self/maps').read_text()\n"
         "assert 'libtvm_runtime' in maps and 'libtvm_compiler' not in maps and 'libtvm.so' not in maps, maps\n"
         "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])\n"

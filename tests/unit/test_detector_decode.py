@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from detector.geometry import InputSize, LetterboxTensor, fit
+from detector.geometry import InputSize, LetterboxCanvas, fit
 from detector.nms import keep_best
 from detector.settings import DetectorSettings
 from detector.yunet import decode, grid
@@ -59,17 +59,17 @@ def test_letterbox_keeps_the_aspect_and_fits(width: int, height: int) -> None:
 
 
 def test_letterbox_leaves_no_trace_of_a_picture_of_another_shape() -> None:
-    letterbox = LetterboxTensor(SIZE)
+    letterbox = LetterboxCanvas(SIZE)
     letterbox.fill(np.full((480, 640, 3), 255, np.uint8))
-    tensor, placed = letterbox.fill(np.full((480, 320, 3), 9, np.uint8))
-    assert (tensor[0, :, :, : placed.width] == 9).all()
-    assert (tensor[0, :, :, placed.width :] == 0).all()
+    canvas, placed = letterbox.fill(np.full((480, 320, 3), 9, np.uint8))
+    assert (canvas[0, :, : placed.width] == 9).all()
+    assert (canvas[0, :, placed.width :] == 0).all()
 
 
 def test_gray_and_colour_of_the_same_picture_give_the_same_tensor() -> None:
     gray = np.random.default_rng(1).integers(0, 255, (480, 640), dtype=np.uint8)
-    first = LetterboxTensor(SIZE).fill(gray)[0]
-    second = LetterboxTensor(SIZE).fill(np.repeat(gray[..., None], 3, axis=2))[0]
+    first = LetterboxCanvas(SIZE).fill(gray)[0]
+    second = LetterboxCanvas(SIZE).fill(np.repeat(gray[..., None], 3, axis=2))[0]
     np.testing.assert_array_equal(first, second)
 
 

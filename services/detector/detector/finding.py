@@ -3,7 +3,7 @@
 import time
 
 from detector.backends import Backend
-from detector.geometry import InputSize, LetterboxTensor
+from detector.geometry import InputSize, LetterboxCanvas
 from detector.yunet import decode, grid
 from facewire.messages import Detections, Frame
 from facewire.metrics import Metrics
@@ -22,7 +22,7 @@ class FaceFinder:
     """
 
     def __init__(self, size: InputSize, score_threshold: float, metrics: Metrics) -> None:
-        self._letterbox = LetterboxTensor(size)
+        self._letterbox = LetterboxCanvas(size)
         self._grid = grid(size)
         self._score_threshold = score_threshold
         self._metrics = metrics
@@ -30,10 +30,10 @@ class FaceFinder:
     def find(self, frame: Frame, backend: Backend) -> Detections:
         """Return the faces of a frame, in its own pixels."""
         with self._metrics.stage("letterbox"):
-            tensor, placed = self._letterbox.fill(picture(frame))
+            canvas, placed = self._letterbox.fill(picture(frame))
         started_s = time.perf_counter()
         with self._metrics.stage("inference"):
-            tensors = backend.infer(tensor)
+            tensors = backend.infer(canvas)
         inference_ms = (time.perf_counter() - started_s) * MS_PER_S
         with self._metrics.stage("decode"):
             faces = decode(tensors, self._grid, placed, self._score_threshold)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from facewire.pixels import Picture
 
 Tensor = NDArray[np.float32]
+Canvas = NDArray[np.uint8]
+"""A picture as a network takes it: (1, height, width, 3) uint8 BGR, NHWC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ def fit(picture_width: int, picture_height: int, size: InputSize) -> Letterbox:
     return Letterbox(width, height, width / picture_width, height / picture_height)
 
 
-class LetterboxTensor:
-    """Turns pictures into the network's input, in buffers of its own that every call reuses.
+class LetterboxCanvas:
+    """Turns pictures into the network's input, in a buffer of its own that every call reuses.
 
     Args:
         size: the network's input.
@@ -49,15 +51,14 @@ class LetterboxTensor:
 
     def __init__(self, size: InputSize) -> None:
         self._size = size
-        self._canvas = np.zeros((size.height, size.width, 3), np.uint8)
-        self._tensor = np.zeros((1, 3, size.height, size.width), np.float32)
+        self._canvas = np.zeros((1, size.height, size.width, 3), np.uint8)
         self._placed = Letterbox(0, 0, 1, 1)
 
-    def fill(self, picture: Picture) -> tuple[Tensor, Letterbox]:
+    def fill(self, picture: Picture) -> tuple[Canvas, Letterbox]:
         """Place a picture, (H, W, 3) BGR or (H, W) gray uint8.
 
         Returns:
-            (1, 3, height, width) float32 BGR 0..255, NCHW, valid until the next call; and its placement.
+            The canvas, valid until the next call; and the picture's placement.
         """
         if picture.ndim == 2:
             picture = np.repeat(picture[..., None], 3, axis=2)
@@ -65,7 +66,6 @@ class LetterboxTensor:
         if placed != self._placed:
             self._canvas[:] = 0
             self._placed = placed
-        inner = self._canvas[: placed.height, : placed.width]
+        inner = self._canvas[0, : placed.height, : placed.width]
         cv2.resize(picture, (placed.width, placed.height), dst=inner, interpolation=cv2.INTER_LINEAR)
-        np.copyto(self._tensor[0], self._canvas.transpose(2, 0, 1))
-        return self._tensor, placed
+        return self._canvas, placed

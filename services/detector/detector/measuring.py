@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from detector.backends import OPENERS, REFERENCE, Backend, BackendError
-from detector.geometry import InputSize, Tensor
+from detector.geometry import Canvas, InputSize, Tensor
 
 WARM_UP = 5
 RUNS = 40
@@ -55,9 +55,9 @@ def measure(files: Mapping[str, Path], size: InputSize, threads: int) -> Choice:
         size: the network's input.
         threads: how many threads one inference may use.
     """
-    tensor = _test_picture(size)
-    truth = [np.array(output) for output in OPENERS[REFERENCE](files[REFERENCE], threads).infer(tensor)]
-    rows = tuple(_measure_one(name, path, threads, tensor, truth) for name, path in files.items())
+    canvas = _test_picture(size)
+    truth = [np.array(output) for output in OPENERS[REFERENCE](files[REFERENCE], threads).infer(canvas)]
+    rows = tuple(_measure_one(name, path, threads, canvas, truth) for name, path in files.items())
     usable = [(row.median_ms, row.backend) for row in rows if row.median_ms is not None and not row.problem]
     return Choice(chosen=min(usable)[1], rows=rows)
 
@@ -78,32 +78,32 @@ def load(path: Path) -> Choice | None:
     return choice if choice.chosen in OPENERS else None
 
 
-def _measure_one(name: str, path: Path, threads: int, tensor: Tensor, truth: Sequence[Tensor]) -> Measurement:
+def _measure_one(name: str, path: Path, threads: int, canvas: Canvas, truth: Sequence[Tensor]) -> Measurement:
     try:
         backend = OPENERS[name](path, threads)
     except BackendError as error:
         return Measurement(name, None, None, None, str(error))
-    outputs = backend.infer(tensor)
+    outputs = backend.infer(canvas)
     max_abs_error = max(float(np.abs(ours - theirs).max()) for ours, theirs in zip(outputs, truth, strict=True))
-    spent_ms = _time(backend, tensor)
+    spent_ms = _time(backend, canvas)
     problem = "" if max_abs_error <= AGREE_WITHIN else f"differs from {REFERENCE} by {max_abs_error:.2g}"
     p90_ms = statistics.quantiles(spent_ms, n=10)[-1]
     return Measurement(name, statistics.median(spent_ms), p90_ms, max_abs_error, problem)
 
 
-def _time(backend: Backend, tensor: Tensor) -> list[float]:
+def _time(backend: Backend, canvas: Canvas) -> list[float]:
     for _ in range(WARM_UP):
-        backend.infer(tensor)
+        backend.infer(canvas)
     spent_ms = []
     for _ in range(RUNS):
         started_s = time.perf_counter()
-        backend.infer(tensor)
+        backend.infer(canvas)
         spent_ms.append((time.perf_counter() - started_s) * MS_PER_S)
     return spent_ms
 
 
-def _test_picture(size: InputSize) -> Tensor:
-    """Return a picture-like tensor (1, 3, height, width) float32 0..255: the time does not depend on content."""
+def _test_picture(size: InputSize) -> Canvas:
+    """Return a picture-like canvas: the time does not depend on content."""
     rows, columns = np.mgrid[: size.height, : size.width].astype(np.float32)
     waves = [127 + 127 * np.sin(rows / (7 + k) + columns / (11 - k)) for k in range(3)]
-    return np.stack(waves)[None].astype(np.float32)
+    return np.stack(waves, axis=-1)[None].astype(np.uint8)

@@ -53,7 +53,7 @@ def _static(artifacts: Artifacts) -> None:
 
 
 def _compile(artifacts: Artifacts) -> None:
-    from detector import compilation  # noqa: PLC0415  the compiler is 300 MB that only this step needs
+    from detector.compiling import compilation  # noqa: PLC0415  the compiler is 300 MB that only this step needs
 
     try:
         compilation.compile_for_host(artifacts.static_model, artifacts.library(cpu_name()), artifacts.threads)

@@ -1,10 +1,10 @@
-"""What runs the network: tensor in, tensors out. Each backend's library is imported only in its own file."""
+"""What runs the network: picture in, tensors out. Each backend's library is imported only in its own file."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from detector.geometry import Tensor
+from detector.geometry import Canvas, Tensor
 
 
 class BackendError(Exception):
@@ -16,11 +16,11 @@ class Backend(Protocol):
 
     name: str
 
-    def infer(self, tensor: Tensor) -> Sequence[Tensor]:
+    def infer(self, canvas: Canvas) -> Sequence[Tensor]:
         """Run the network once.
 
         Args:
-            tensor: (1, 3, height, width) float32 BGR 0..255, NCHW.
+            canvas: (1, height, width, 3) uint8 BGR, NHWC.
 
         Returns:
             The outputs in the order of `yunet.OUTPUTS`, valid until the next call.

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from detector.backends import BackendError
-from detector.geometry import Tensor
+from detector.geometry import Canvas, Tensor
 from detector.yunet import OUTPUTS
 
 # They share no base class but Exception.
@@ -43,8 +44,12 @@ class OnnxRuntimeBackend:
             self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         except ONNXRUNTIME_ERRORS as error:
             raise BackendError(f"onnxruntime cannot load {model.name}: {error}") from error
-        self._input = self._session.get_inputs()[0].name
+        taken = self._session.get_inputs()[0]
+        self._input = taken.name
+        # (1, 3, height, width) BGR 0..255, NCHW.
+        self._tensor = np.zeros(taken.shape, np.float32)
 
-    def infer(self, tensor: Tensor) -> Sequence[Tensor]:
+    def infer(self, canvas: Canvas) -> Sequence[Tensor]:
         """Run the network once."""
-        return cast("Sequence[Tensor]", self._session.run(OUTPUTS, {self._input: tensor}))
+        np.copyto(self._tensor[0], canvas[0].transpose(2, 0, 1))
+        return cast("Sequence[Tensor]", self._session.run(OUTPUTS, {self._input: self._tensor}))

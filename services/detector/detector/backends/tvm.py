@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detector.backends import BackendError
-from detector.geometry import Tensor
+from detector.geometry import Canvas, Tensor
 
 RUNTIME_ONLY = "TVM_USE_RUNTIME_LIB"
 """Read by tvm when it is imported: load libtvm_runtime (3 MB), not the compiler (240 MB)."""
@@ -37,6 +37,6 @@ class TvmBackend:
         self._main = self._machine["main"]
         self._tensor = tvm.runtime.tensor
 
-    def infer(self, tensor: Tensor) -> Sequence[Tensor]:
+    def infer(self, canvas: Canvas) -> Sequence[Tensor]:
         """Run the network once."""
-        return [output.numpy() for output in self._main(self._tensor(tensor))]
+        return [output.numpy() for output in self._main(self._tensor(canvas))]

@@ -1,0 +1,141 @@
+# mypy: ignore-errors
+# ruff: noqa: ANN201, ANN202, C901, E741, N806, PLR0912
+"""The loops of a separable convolution, written by hand in TVM's script: channels last, sums in registers.
+
+What stands in a function below `@T.prim_func` is not Python but TVMScript: it is parsed, and shapes and tile sizes
+come from the function around it. `T.unroll` and `T.vectorized` loops over a `local` buffer become registers.
+"""
+
+from dataclasses import dataclass
+
+from tvm.script import tirx as T  # noqa: N812  as TVM writes it
+
+from detector.compiling.machine import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Separable:
+    """A 1x1 convolution, then a 3x3 depthwise one, with biases; then, where asked, ReLU and 2x2 max-pooling.
+
+    Args:
+        height: of the input, in pixels, as `width`.
+        inputs: input channels.
+        outputs: output channels.
+        relu: clip at zero in the end.
+        pool: keep the largest of each 2x2 pixels in the end; only with `relu`.
+    """
+
+    height: int
+    width: int
+    inputs: int
+    outputs: int
+    relu: bool
+    pool: bool
+
+    @property
+    def flop(self) -> int:
+        """Multiplications and additions."""
+        return self.height * self.width * self.outputs * (2 * self.inputs + 18)
+
+
+def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int):
+    """Return the loops of a separable convolution: each row of the product is used while it is in the cache.
+
+    The product's last three rows, with a zero pixel at both ends, lie in a ring; above and below the picture its
+    rows are zero. Neighbouring strips compute two rows of the product twice.
+    """
+    H, W, I, O = shape.height, shape.width, shape.inputs, shape.outputs
+    relu, pool = shape.relu, shape.pool
+    step = 2 if pool else 1
+    rows_a_strip = H // strips
+    P, C = product.pixels, product.channels
+    D, V = depthwise.pixels, depthwise.channels
+
+    @T.prim_func(s_tir=True)
+    def loops(
+        image: T.Buffer((1, H, W, I), "float32"),
+        product_weights: T.Buffer((1, 1, I, O), "float32"),
+        product_bias: T.Buffer((1, 1, 1, O), "float32"),
+        depthwise_weights: T.Buffer((3, 3, 1, O), "float32"),
+        depthwise_bias: T.Buffer((1, 1, 1, O), "float32"),
+        result: T.Buffer((1, H // step, W // step, O), "float32"),
+    ):
+        T.func_attr({"tirx.noalias": True})
+        pixels = T.decl_buffer((H, W, I), "float32", data=image.data)
+        weights = T.decl_buffer((I, O), "float32", data=product_weights.data)
+        bias = T.decl_buffer((O,), "float32", data=product_bias.data)
+        taps = T.decl_buffer((9, O), "float32", data=depthwise_weights.data)
+        tap_bias = T.decl_buffer((O,), "float32", data=depthwise_bias.data)
+        out = T.decl_buffer((H // step, W // step, O), "float32", data=result.data)
+        for strip in T.parallel(strips):
+            ring = T.alloc_buffer((3, W + 2, O), "float32")
+            upper = T.alloc_buffer((W // 2 if pool else 1, O), "float32")
+            for row in T.serial(3):
+                for c in T.vectorized(O):
+                    ring[row, 0, c] = T.float32(0)
+                    ring[row, W + 1, c] = T.float32(0)
+            for row in T.serial(rows_a_strip + 2):
+                if T.And(strip * rows_a_strip + row >= 1, strip * rows_a_strip + row <= H):
+                    for xo in T.serial(W // P):
+                        for co in T.serial(O // C):
+                            sums = T.alloc_buffer((P, C), "float32", scope="local")
+                            for x in T.unroll(P):
+                                for c in T.vectorized(C):
+                                    sums[x, c] = bias[co * C + c]
+                            for i in T.serial(I):
+                                for x in T.unroll(P):
+                                    for c in T.vectorized(C):
+                                        sums[x, c] = (
+                                            sums[x, c]
+                                            + pixels[strip * rows_a_strip + row - 1, xo * P + x, i]
+                                            * weights[i, co * C + c]
+                                        )
+                            for x in T.unroll(P):
+                                for c in T.vectorized(C):
+                                    ring[row % 3, 1 + xo * P + x, co * C + c] = sums[x, c]
+                else:
+                    for x in T.serial(W):
+                        for c in T.vectorized(O):
+                            ring[row % 3, 1 + x, c] = T.float32(0)
+                if row >= 2:
+                    for co in T.serial(O // V):
+                        tap = T.alloc_buffer((9, V), "float32", scope="local")
+                        for t in T.unroll(9):
+                            for c in T.vectorized(V):
+                                tap[t, c] = taps[t, co * V + c]
+                        for xo in T.serial(W // D):
+                            sums = T.alloc_buffer((D, V), "float32", scope="local")
+                            for x in T.unroll(D):
+                                for c in T.vectorized(V):
+                                    sums[x, c] = tap_bias[co * V + c]
+                            for t in T.unroll(9):
+                                for x in T.unroll(D):
+                                    for c in T.vectorized(V):
+                                        sums[x, c] = (
+                                            sums[x, c]
+                                            + ring[(row + 1 + t // 3) % 3, xo * D + x + t % 3, co * V + c] * tap[t, c]
+                                        )
+                            if pool:
+                                if (strip * rows_a_strip + row) % 2 == 0:
+                                    for x in T.unroll(D // 2):
+                                        for c in T.vectorized(V):
+                                            upper[xo * (D // 2) + x, co * V + c] = T.max(
+                                                T.max(sums[2 * x, c], sums[2 * x + 1, c]), T.float32(0)
+                                            )
+                                else:
+                                    for x in T.unroll(D // 2):
+                                        for c in T.vectorized(V):
+                                            out[
+                                                (strip * rows_a_strip + row - 2) // 2, xo * (D // 2) + x, co * V + c
+                                            ] = T.max(
+                                                T.max(sums[2 * x, c], sums[2 * x + 1, c]),
+                                                upper[xo * (D // 2) + x, co * V + c],
+                                            )
+                            else:
+                                for x in T.unroll(D):
+                                    for c in T.vectorized(V):
+                                        out[strip * rows_a_strip + row - 2, xo * D + x, co * V + c] = (
+                                            T.max(sums[x, c], T.float32(0)) if relu else sums[x, c]
+                                        )
+
+    return loops

@@ -1,0 +1,89 @@
+# mypy: ignore-errors
+# ruff: noqa: ANN201, ANN202, C901, E741, N806, PLR0912
+"""The loops of a network's first convolution, from a picture's bytes; see `separable` on how to read them."""
+
+from dataclasses import dataclass
+
+from tvm.script import tirx as T  # noqa: N812  as TVM writes it
+
+from detector.compiling.machine import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Stem:
+    """A dense 3x3 convolution with stride 2 on a colour picture, bias, ReLU.
+
+    Args:
+        height: of the output, in pixels, as `width`.
+        outputs: output channels.
+    """
+
+    height: int
+    width: int
+    outputs: int
+
+    @property
+    def flop(self) -> int:
+        """Multiplications and additions."""
+        return self.height * self.width * self.outputs * 54
+
+
+def stem(shape: Stem, tile: Tile, lanes: int, strips: int):
+    """Return the loops; the three rows of the picture that a row of features needs are first made float.
+
+    The picture is padded by one pixel at the top and the left only: with stride 2 and even sides nothing else is read.
+    """
+    H, W, O = shape.height, shape.width, shape.outputs
+    ROW = 2 * W * 3
+    P, C = tile.pixels, tile.channels
+    rows_a_strip = H // strips
+
+    @T.prim_func(s_tir=True)
+    def loops(
+        picture: T.Buffer((1, 2 * H, 2 * W, 3), "uint8"),
+        kernel: T.Buffer((3, 3, 3, O), "float32"),
+        kernel_bias: T.Buffer((1, 1, 1, O), "float32"),
+        result: T.Buffer((1, H, W, O), "float32"),
+    ):
+        T.func_attr({"tirx.noalias": True})
+        pixels = T.decl_buffer((2 * H, ROW), "uint8", data=picture.data)
+        weights = T.decl_buffer((3, 9, O), "float32", data=kernel.data)
+        bias = T.decl_buffer((O,), "float32", data=kernel_bias.data)
+        out = T.decl_buffer((H, W, O), "float32", data=result.data)
+        for strip in T.parallel(strips):
+            rows = T.alloc_buffer((3, 3 + ROW), "float32")
+            for near in T.serial(3):
+                for i in T.serial(3):
+                    rows[near, i] = T.float32(0)
+            for row in T.serial(rows_a_strip):
+                for near in T.serial(3):
+                    if 2 * (strip * rows_a_strip + row) + near >= 1:
+                        for io in T.serial(ROW // lanes):
+                            for i in T.vectorized(lanes):
+                                rows[near, 3 + io * lanes + i] = T.Cast(
+                                    "float32", pixels[2 * (strip * rows_a_strip + row) - 1 + near, io * lanes + i]
+                                )
+                    else:
+                        for io in T.serial(ROW // lanes):
+                            for i in T.vectorized(lanes):
+                                rows[near, 3 + io * lanes + i] = T.float32(0)
+                for xo in T.serial(W // P):
+                    for co in T.serial(O // C):
+                        sums = T.alloc_buffer((P, C), "float32", scope="local")
+                        for x in T.unroll(P):
+                            for c in T.vectorized(C):
+                                sums[x, c] = bias[co * C + c]
+                        for near in T.serial(3):
+                            for i in T.unroll(9):
+                                for x in T.unroll(P):
+                                    for c in T.vectorized(C):
+                                        sums[x, c] = (
+                                            sums[x, c] + rows[near, (xo * P + x) * 6 + i] * weights[near, i, co * C + c]
+                                        )
+                        for x in T.unroll(P):
+                            for c in T.vectorized(C):
+                                out[strip * rows_a_strip + row, xo * P + x, co * C + c] = T.max(
+                                    sums[x, c], T.float32(0)
+                                )
+
+    return loops
