@@ -74,6 +74,8 @@ def running_stack(*arguments: str) -> Iterator[LocalRun]:
 
 
 def left_over() -> list[str]:
-    """Return the command lines of processes that a run should have ended."""
-    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    """Return the command lines of processes that a run of this checkout should have ended."""
+    # Another checkout's run, or a container's, is none of ours.
+    found = psutil.process_iter(["cmdline", "cwd"])
+    lines = [" ".join(each.info["cmdline"] or ()) for each in found if each.info["cwd"] == str(ROOT)]
     return [line for line in lines if any(word in line for word in TELLING)]
