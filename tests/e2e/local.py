@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 
 import psutil
@@ -77,5 +78,6 @@ def left_over() -> list[str]:
     """Return the command lines of processes that a run of this checkout should have ended."""
     # Another checkout's run, or a container's, is none of ours.
     found = psutil.process_iter(["cmdline", "cwd"])
-    lines = [" ".join(each.info["cmdline"] or ()) for each in found if each.info["cwd"] == str(ROOT)]
+    ours = (each.info for each in found if Path(each.info["cwd"] or "/").is_relative_to(ROOT))
+    lines = [" ".join(each["cmdline"] or ()) for each in ours]
     return [line for line in lines if any(word in line for word in TELLING)]
