@@ -1,0 +1,40 @@
+"""The loops that TVM compiles compute what numpy does, whatever the shape, the tiles and the number of threads."""
+
+import json
+import subprocess
+import sys
+
+from tests.places import CACHE, ROOT
+
+# Sums of up to 64 products of standard normal values, in another order.
+CLOSE = 1e-4
+
+
+def test_every_loop_agrees_with_numpy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integration.loops"], cwd=ROOT, capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    errors: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    assert len(errors) >= 40
+    assert {case: error for case, error in errors.items() if error > CLOSE} == {}
+
+
+WHAT_NO_RULE_KNOWS = """
+import sys, onnx
+from tvm.target import Target
+from tvm.tirx import PrimFunc
+from detector.compiling.compilation import scheduled
+module = scheduled(onnx.load(sys.argv[1]), Target({"kind": "llvm", "mcpu": "haswell"}), 1)
+functions = {name.name_hint: f for name, f in module.functions.items() if isinstance(f, PrimFunc)}
+print(len(functions), *(name for name, f in functions.items() if "tirx.is_scheduled" not in f.attrs))
+"""
+
+
+def test_the_rules_know_all_of_yunet_but_the_split_of_its_heads() -> None:
+    (model,) = CACHE.glob("face_detection_yunet_2023mar-*-320x256.onnx")
+    done = subprocess.run([sys.executable, "-c", WHAT_NO_RULE_KNOWS, str(model)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    count, *unknown = done.stdout.split()
+    assert int(count) > 20
+    assert [name for name in unknown if not name.startswith("split")] == []
