@@ -12,7 +12,7 @@ SERVICES = {path.name: path for path in sorted(ROOT.glob("services/*/*")) if (pa
 LIBRARY = ROOT / "facewire"
 OURS = [LIBRARY, ROOT / "runner", *SERVICES.values()]
 HEAVY = {"cv2", "tvm", "onnxruntime", "onnx", "flask", "gunicorn", "paho", "lap"}
-ACCELERATORS = {"tvm", "onnxruntime", "ncnn", "tflite_runtime", "ai_edge_litert"}
+ACCELERATORS = {"tvm", "tvm_ffi", "onnxruntime", "ncnn", "tflite_runtime", "ai_edge_litert"}
 # The steps that compile run in processes of their own.
 COMPILER = "compiling"
 MOST_LINES = 300

@@ -115,5 +115,5 @@ def test_tvm_serves_without_its_compiler(artifacts: Artifacts) -> None:
     arguments = [sys.executable, "-c", code, str(artifacts.library(cpu_name()))]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    # The compiler alone would be some 240 MB.
-    assert int(done.stdout) / 1024 < 180
+    # The compiler alone would be some 240 MB, TVM's Python 40.
+    assert int(done.stdout) / 1024 < 110
