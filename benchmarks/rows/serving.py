@@ -1,0 +1,40 @@
+"""Worker: the network on a backend of the detector's, and the whole step from a frame's bytes to faces."""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from detector.backends import OPENERS, BackendError
+from detector.finding import FaceFinder
+from detector.geometry import InputSize
+
+from benchmarks.rows.pipe import Prepared, serve
+from facewire.messages import Frame
+from facewire.metrics import Metrics
+
+SCORE_THRESHOLD = 0.5
+
+
+def frame_of(path: Path) -> Frame:
+    """Return a picture that was saved as an array, as a message."""
+    pixels = np.load(path)
+    height, width, _ = pixels.shape
+    return Frame("bench", 1, 1, width, height, "bgr24", pixels.tobytes())
+
+
+def prepare(backend_name: str, file: Path, threads: int, frame_path: Path, canvas_path: Path) -> Prepared:
+    """Open a backend as the service does."""
+    # As `python -m detector` sets it.
+    cv2.setNumThreads(1)
+    backend = OPENERS[backend_name](file, threads)
+    canvas, frame = np.load(canvas_path), frame_of(frame_path)
+    _, height, width, _ = canvas.shape
+    finder = FaceFinder(InputSize(width, height), SCORE_THRESHOLD, Metrics("detector"))
+    outputs = [np.array(output) for output in backend.infer(canvas)]
+    return Prepared({"net": lambda: backend.infer(canvas), "step": lambda: finder.find(frame, backend)}, outputs)
+
+
+if __name__ == "__main__":
+    name, file, threads, frame, canvas = sys.argv[1:]
+    serve(lambda: prepare(name, Path(file), int(threads), Path(frame), Path(canvas)), (BackendError,))

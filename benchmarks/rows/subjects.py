@@ -1,0 +1,125 @@
+"""The rows of the table: what each is, and how the process that times it is started."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.rows.made import Made
+from benchmarks.rows.pipe import ROOT, Command
+from benchmarks.rows.venvs import NCNN, TORCH, Venv, VenvError
+from runner.plan import MALLOC
+
+PYTHON = Path(sys.executable)
+SERVED = ("onnxruntime", "tvm")
+"""The detector's own backends, of which the fastest is chosen."""
+TORCH_ROWS = ("pytorch-eager", "torchscript", "torchscript-int8")
+NCNN_ROWS = ("ncnn-cpu", "ncnn-vulkan")
+YUNET, SSDLITE, SSD_FACE = "yunet-2023mar", "ssdlite320-mobilenet-v3-large", "ssd-mobilenet-v2-face"
+EDGE_TPU_USB = ("1a6e:089a", "18d1:9302")
+"""Before its first use, and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A row at one number of threads.
+
+    Args:
+        name: of the row.
+        model: the network.
+        input: its size.
+        threads: how many an inference may use.
+        command: its worker, None where it cannot be run.
+        problem: why it cannot be run.
+    """
+
+    name: str
+    model: str
+    input: str
+    threads: int
+    command: Command | None
+    problem: str = ""
+
+
+def subjects(made: Made, threads: int, left_out: frozenset[str]) -> Iterator[Subject]:
+    """Yield all rows of the table at one number of threads.
+
+    Args:
+        made: the files.
+        threads: how many an inference may use.
+        left_out: names of environments that the operator does not want.
+    """
+    for name in TORCH_ROWS:
+        arguments: tuple[str, ...] = (name, str(threads), str(made.weights), str(made.square))
+        yield _elsewhere(Subject(name, SSDLITE, "320x320", threads, None), TORCH, "ssdlite", arguments, left_out)
+    size = str(made.size)
+    arguments = (str(made.model), str(threads), str(made.canvas))
+    yield Subject("opencv", YUNET, size, threads, _command("opencv", arguments))
+    yield _served(made, "onnxruntime", "onnxruntime", threads)
+    for name in NCNN_ROWS:
+        folder = made.folder / f"{name}-{size}"
+        folder.mkdir(exist_ok=True)
+        arguments = (str(made.static_model), str(threads), str(made.canvas), str(folder), name.removeprefix("ncnn-"))
+        yield _elsewhere(Subject(name, YUNET, size, threads, None), NCNN, "ncnn_net", arguments, left_out)
+    yield _served(made, "tvm-untuned", "tvm", threads)
+    yield _served(made, "tvm", "tvm", threads)
+    yield Subject("edgetpu", SSD_FACE, "320x320", threads, None, edge_tpu_problem())
+
+
+def prepare_torch(made: Made, left_out: frozenset[str]) -> None:
+    """Make the weights that PyTorch's rows share, where they are wanted and missing."""
+    if TORCH.name in left_out or made.weights.exists():
+        return
+    try:
+        python = TORCH.ready()
+    except VenvError:
+        # Its rows will say so.
+        return
+    command = (python, "-m", "benchmarks.rows.ssdlite", "weights", "1", made.weights, made.square)
+    # Where this fails, the rows will find no weights.
+    subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr)
+
+
+def edge_tpu_problem(usb: Path = Path("/sys/bus/usb/devices"), devices: Path = Path("/dev")) -> str:
+    """Say why the Edge TPU has no figures."""
+    ids = {f"{_read(each)}:{_read(each.with_name('idProduct'))}" for each in usb.glob("*/idVendor")}
+    if not ids.intersection(EDGE_TPU_USB) and not list(devices.glob("apex_*")):
+        return "no device"
+    if not any(importlib.util.find_spec(each) for each in ("tflite_runtime", "ai_edge_litert")):
+        return "no runtime: install tflite-runtime or ai-edge-litert"
+    return "a device is there, and the detector has no backend for it yet"
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="ascii").strip()
+
+
+def _served(made: Made, name: str, backend: str, threads: int) -> Subject:
+    try:
+        file = made.file(name, threads)
+    except subprocess.CalledProcessError as error:
+        return Subject(name, YUNET, str(made.size), threads, None, f"not compiled (exit code {error.returncode})")
+    arguments = (backend, str(file), str(threads), str(made.frame), str(made.canvas))
+    return Subject(name, YUNET, str(made.size), threads, _command("serving", arguments, MALLOC))
+
+
+def _elsewhere(
+    subject: Subject, venv: Venv, module: str, arguments: tuple[str, ...], left_out: frozenset[str]
+) -> Subject:
+    """Return the subject with a worker in an environment of its own, or with why there is none."""
+    fields = (subject.name, subject.model, subject.input, subject.threads)
+    if venv.name in left_out:
+        return Subject(*fields, None, "left out on request")
+    try:
+        python = venv.ready()
+    except VenvError as error:
+        return Subject(*fields, None, str(error))
+    # PyTorch says in many lines that int8 will move to another package.
+    environment = {"OMP_NUM_THREADS": str(subject.threads), "PYTHONWARNINGS": "ignore"}
+    return Subject(*fields, Command(python, f"benchmarks.rows.{module}", arguments, environment))
+
+
+def _command(module: str, arguments: tuple[str, ...], environment: dict[str, str] | None = None) -> Command:
+    return Command(PYTHON, f"benchmarks.rows.{module}", arguments, environment or {})
