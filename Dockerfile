@@ -37,6 +37,22 @@ RUN /venv/bin/python -m facewire.models fetch /assets/models
 COPY services/capture/capture capture
 RUN /venv/bin/python -m capture compose-demo /assets/models /assets/demo
 
+FROM assets AS detector-files-amd64
+RUN install -D -m 644 -t /opt/facewire/models /assets/models/face_detection_yunet_2023mar.onnx
+
+# Beside the model lies what a Pi would else compile at its first start, for each input size in the README.
+FROM detector-files-amd64 AS detector-files-arm64
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils-aarch64-linux-gnu
+COPY requirements/detector.txt .
+RUN /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r detector.txt
+COPY services/detector/detector detector
+RUN for size in 320x256 320x192 640x480; do \
+      export DETECTOR_INPUT=$size CACHE_DIR=/tmp/cache; \
+      /venv/bin/python -m detector static && /venv/bin/python -m detector compile --target cortex-a76 || exit 1; \
+    done
+
+FROM detector-files-${TARGETARCH} AS detector-files
+
 FROM python AS service
 # Frames are 0.9 MB: by default glibc maps and unmaps each one, and page faults cost more than the copy.
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app OPENBLAS_NUM_THREADS=1 \
@@ -59,7 +75,7 @@ USER root
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 USER facewire
 COPY --from=detector-packages /venv /venv
-COPY --from=assets /assets/models/face_detection_yunet_2023mar.onnx /opt/facewire/models/
+COPY --from=detector-files /opt/facewire/models /opt/facewire/models
 COPY models models
 COPY services/detector/detector detector
 CMD ["python", "-m", "detector"]

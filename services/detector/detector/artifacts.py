@@ -1,4 +1,4 @@
-"""What is made from a model on this host, and where it is kept: one file per model, input and target."""
+"""What is made from a model, and where it is kept: one file per model, input, CPU and threads."""
 
 import hashlib
 from dataclasses import dataclass
@@ -38,10 +38,24 @@ class Artifacts:
         return self.cache / f"{self.stem}.onnx"
 
     def library(self, cpu: str) -> Path:
-        """Name the library that TVM compiled for a CPU; another TVM or package of its makes another."""
-        return self.cache / f"{self.stem}-{cpu}-tvm{version('apache-tvm')}.so"
+        """Name the library for a host's CPU; another TVM, or other loops of ours, make another."""
+        return self.cache / self._library_name(cpu)
+
+    def shipped(self, target: str) -> Path:
+        """Name the library that an image brings for a kind of CPU, beside the model."""
+        return self.model.parent / self._library_name(target)
+
+    def _library_name(self, cpu: str) -> str:
+        # Threads too: a library is cut into as many strips.
+        return f"{self.stem}-{cpu}-{self.threads}t-tvm{version('apache-tvm')}-{_loops()}.so"
 
     def choice(self, host: str) -> Path:
         """Name the record of which backend is fastest on a host."""
-        versions = f"tvm{version('apache-tvm')}-onnxruntime{version('onnxruntime')}"
+        versions = f"tvm{version('apache-tvm')}-{_loops()}-onnxruntime{version('onnxruntime')}"
         return self.cache / f"{self.stem}-{host}-{self.threads}t-{versions}.choice.json"
+
+
+def _loops() -> str:
+    """Name the code that makes libraries: after an update, the cache's older ones and their timings are passed over."""
+    sources = sorted(Path(__file__).with_name("compiling").glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:HASH_LETTERS]

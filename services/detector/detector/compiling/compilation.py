@@ -1,11 +1,11 @@
-"""Compile a static ONNX model into a library for this host: ONNX → Relax → machine code.
+"""Compile a static ONNX model into a library for this host or another: ONNX → Relax → machine code.
 
 Only `python -m detector compile` imports this package: it loads TVM's compiler, 300 MB of memory that
 the service itself never pays.
 """
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
@@ -19,10 +19,20 @@ from detector.compiling.fusing import fused
 from detector.compiling.graph import merge_heads, take_bytes
 from detector.compiling.machine import machine_of
 from detector.compiling.rules import RULES
+from detector.shipping import CORTEX_A76
 
 
 class CompilationError(Exception):
     """The model could not be compiled; the text says why."""
+
+
+ARM64 = "aarch64-linux-gnu"
+# A Cortex-A76's instructions beyond ARMv8.0: float32 loops gain nothing from them, and without them the library runs on
+# every 64-bit ARM. What remains of the name is how LLVM orders instructions.
+LEFT_OUT = ("-lse", "-fullfp16", "-dotprod", "-rcpc", "-crc", "-rdm", "-ras", "-ssbs")
+LINKERS = {"ld": "binutils", f"{ARM64}-ld": f"binutils-{ARM64}"}
+"""Linker to the Debian package that has it."""
+CROSS = {CORTEX_A76: {"kind": "llvm", "mtriple": ARM64, "mcpu": "cortex-a76", "mattr": LEFT_OUT}}
 
 
 def compile_for_host(static_model: Path, library: Path, threads: int) -> None:
@@ -34,10 +44,27 @@ def compile_for_host(static_model: Path, library: Path, threads: int) -> None:
         threads: how many threads an inference will use.
     """
     target = Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "num-cores": threads})
+    _compile(static_model, library, threads, target, "ld")
+
+
+def cross_compile(static_model: Path, library: Path, threads: int, name: str) -> None:
+    """Compile a model for the CPU of another machine, whole or not at all; otherwise as `compile_for_host`.
+
+    Args:
+        static_model: ONNX with all shapes known.
+        library: where the shared object goes.
+        threads: how many threads an inference will use.
+        name: one of `CROSS`.
+    """
+    target = Target(CROSS[name] | {"num-cores": threads})
+    _compile(static_model, library, threads, target, f"{ARM64}-ld")
+
+
+def _compile(static_model: Path, library: Path, threads: int, target: Target, linker: str) -> None:
     half_done = library.with_suffix(".tmp.so")
     try:
         module = scheduled(onnx.load(static_model), target, threads)
-        tvm.compile(module, target=target).export_library(str(half_done), fcompile=_link)
+        tvm.compile(module, target=target).export_library(str(half_done), fcompile=_linking(linker))
     except (RuntimeError, ValueError, TypeError) as error:
         raise CompilationError(f"TVM cannot compile {static_model.name}: {error}") from error
     half_done.replace(library)
@@ -58,19 +85,21 @@ def scheduled(model: onnx.ModelProto, target: Target, threads: int) -> IRModule:
         return ApplyDefaultSchedule(*(rule(machine) for rule in RULES))(fused(from_onnx(model)))
 
 
-def _link(output: str, objects: Sequence[str], options: Sequence[str] | None = None, **_: object) -> None:
-    # TVM's own way wants a whole C++ compiler; `ld` of binutils is all that its objects need.
-    try:
-        subprocess.run(  # noqa: S603  arguments are files that TVM just wrote
-            ["ld", "-shared", "-o", output, *objects, *(options or ())],  # noqa: S607  wherever binutils put it
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-    except FileNotFoundError as error:
-        raise CompilationError("`ld` is missing: install the package binutils") from error
-    except subprocess.CalledProcessError as error:
-        raise CompilationError(f"ld failed: {error.stderr.strip()}") from error
+def _linking(linker: str) -> Callable[..., None]:
+    """Return what TVM calls to make a library of its objects.
 
+    TVM's own way wants a whole C++ compiler; its objects need no more than a linker: what they leave undefined (`expf`,
+    `memcpy`, TVM's runtime) the process that loads them has.
+    """
 
-_link.object_format = "o"  # type: ignore[attr-defined]  # how TVM asks for the kind of object
+    def link(output: str, objects: Sequence[str], options: Sequence[str] | None = None, **_: object) -> None:
+        command = [linker, "-shared", "-o", output, *objects, *(options or ())]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  files that TVM just wrote
+        except FileNotFoundError as error:
+            raise CompilationError(f"`{linker}` is missing: install the package {LINKERS[linker]}") from error
+        except subprocess.CalledProcessError as error:
+            raise CompilationError(f"{linker} failed: {error.stderr.strip()}") from error
+
+    link.object_format = "o"  # type: ignore[attr-defined]  # how TVM asks for the kind of object
+    return link

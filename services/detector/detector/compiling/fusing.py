@@ -4,11 +4,13 @@ from tvm import IRModule, relax, transform
 from tvm.relax.dpl import DFPattern, is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
+from detector.compiling.folding import fold_layouts
+
 
 def fused(module: IRModule) -> IRModule:
     """Return the module with one primitive function a group, none of them scheduled yet."""
+    channels_last = relax.transform.ConvertLayout({"relax.nn.conv2d": ["NHWC", "HWIO"]})
     steps = [
-        relax.transform.ConvertLayout({"relax.nn.conv2d": ["NHWC", "HWIO"]}),
         relax.transform.FoldConstant(),
         relax.transform.FuseOpsByPattern(_patterns(), bind_constants=False, annotate_codegen=False),
         relax.transform.LegalizeOps(),
@@ -17,7 +19,7 @@ def fused(module: IRModule) -> IRModule:
         relax.transform.FuseTIR(),
         relax.transform.DeadCodeElimination(),
     ]
-    return transform.Sequential(steps)(module)
+    return transform.Sequential(steps)(fold_layouts(channels_last(module)))
 
 
 def _patterns() -> list[FusionPattern]:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from tvm.target import Target, codegen
 
-# Feature of LLVM's, float32 lanes of a vector register, number of such registers; the widest first.
-VECTOR_UNITS = (("avx512f", 16, 32), ("avx2", 8, 16), ("neon", 4, 32), ("sse2", 4, 16))
-FEWEST = (4, 16)
+# Feature of LLVM's, float32 lanes of a vector register, number of such registers, how many of them operands from memory
+# pass through: x86 multiplies with memory itself, ARM loads first. The widest first.
+VECTOR_UNITS = (("avx512f", 16, 32, 3), ("avx2", 8, 16, 3), ("neon", 4, 32, 7), ("sse2", 4, 16, 3))
+FEWEST = (4, 16, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +18,20 @@ class Machine:
         lanes: float32 values in a vector register.
         registers: vector registers.
         threads: how many threads share one inference.
+        passing: registers that neighbouring pixels are loaded into on their way to the sums.
     """
 
     lanes: int
     registers: int
     threads: int
+    passing: int = 3
 
 
 def machine_of(target: Target, threads: int) -> Machine:
     """Return what LLVM says of a target."""
     found = (unit[1:] for unit in VECTOR_UNITS if codegen.target_has_features(unit[0], target))
-    lanes, registers = next(found, FEWEST)
-    return Machine(lanes, registers, threads)
+    lanes, registers, passing = next(found, FEWEST)
+    return Machine(lanes, registers, threads, passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def product_tile(machine: Machine, width: int, channels: int) -> Tile:
 
 def depthwise_tile(machine: Machine, width: int, *, even: bool) -> Tile:
     """Choose the tile of a 3x3 depthwise convolution: its nine weights stay in registers, and so do the sums."""
-    most = max(2, machine.registers - 9 - 3)
+    most = max(2, machine.registers - 9 - machine.passing)
     return Tile(2 * divisor(width // 2, most // 2) if even else divisor(width, most), machine.lanes)
 
 

@@ -74,7 +74,9 @@ def stem(shape: Stem, tile: Tile, lanes: int, strips: int):
                             for c in T.vectorized(C):
                                 sums[x, c] = bias[co * C + c]
                         for near in T.serial(3):
-                            for i in T.unroll(9):
+                            # Not unrolled: neighbours share three of nine scalars, which LLVM would keep in registers
+                            # and run out of them: 120 GFLOP/s instead of 190 (`scripts/bench detector`'s host).
+                            for i in T.serial(9):
                                 for x in T.unroll(P):
                                     for c in T.vectorized(C):
                                         sums[x, c] = (

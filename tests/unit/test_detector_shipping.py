@@ -1,0 +1,75 @@
+"""A library that an image brings is taken where it fits, and compiled where it does not."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from detector import preparation
+from detector.artifacts import Artifacts
+from detector.geometry import InputSize
+from detector.host import cpu_name
+from detector.preparation import PreparationError, prepare
+from detector.shipping import CORTEX_A76, take_shipped
+
+SHIPPED = b"a library"
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Artifacts:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "cache").mkdir()
+    model = tmp_path / "models" / "yunet.onnx"
+    model.write_bytes(b"a model")
+    made = Artifacts(model, InputSize(320, 256), 1, tmp_path / "cache")
+    made.shipped(CORTEX_A76).write_bytes(SHIPPED)
+    return made
+
+
+def on(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+
+
+def test_a_64_bit_arm_takes_a_copy(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    on("aarch64", monkeypatch)
+    assert take_shipped(artifacts)
+    assert artifacts.library(cpu_name()).read_bytes() == SHIPPED
+    assert [path.suffixes for path in artifacts.cache.glob("*.tmp*")] == []
+    artifacts.library(cpu_name()).unlink()
+    assert artifacts.shipped(CORTEX_A76).exists()
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "armv7l", "riscv64"])
+def test_another_machine_takes_none(machine: str, artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    on(machine, monkeypatch)
+    assert not take_shipped(artifacts)
+    assert list(artifacts.cache.iterdir()) == []
+
+
+@pytest.mark.parametrize(("size", "threads"), [(InputSize(640, 480), 1), (InputSize(320, 256), 2)])
+def test_other_settings_take_none(
+    size: InputSize, threads: int, artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on("aarch64", monkeypatch)
+    assert not take_shipped(Artifacts(artifacts.model, size, threads, artifacts.cache))
+
+
+def test_another_tvm_or_model_takes_none(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    on("aarch64", monkeypatch)
+    assert f"tvm{version('apache-tvm')}" in artifacts.shipped(CORTEX_A76).name
+    artifacts.model.write_bytes(b"another model")
+    assert not take_shipped(artifacts)
+
+
+@pytest.mark.parametrize(
+    ("machine", "steps"), [("aarch64", ["static", "measure"]), ("x86_64", ["static", "compile", "measure"])]
+)
+def test_what_is_shipped_is_not_compiled(
+    machine: str, steps: list[str], artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    on(machine, monkeypatch)
+    monkeypatch.setattr(preparation, "run_step", done.append)
+    with pytest.raises(PreparationError, match="left no choice"):
+        prepare(artifacts, lambda _: None)
+    assert done == steps
