@@ -9,6 +9,7 @@ from detector.choosing import BackendInUse
 from detector.finding import FaceFinder
 from detector.service import run
 from detector.settings import DetectorSettings
+from detector.shipping import TARGETS
 from detector.steps import STEPS, artifacts_of, do_step
 from facewire import keys
 from facewire.service import keep_running, running
@@ -20,12 +21,12 @@ def main() -> int:
     """Run the service or one step."""
     parser = argparse.ArgumentParser(prog="python -m detector", description=__doc__)
     steps = parser.add_subparsers(dest="step", metavar="STEP")
-    for step, text in STEPS.items():
-        steps.add_parser(step, help=text)
-    step = parser.parse_args().step
+    of_step = {step: steps.add_parser(step, help=text) for step, text in STEPS.items()}
+    of_step["compile"].add_argument("--target", choices=TARGETS, help="put a library for this CPU beside the model")
+    asked = parser.parse_args()
     settings = load(DetectorSettings)
-    if step is not None:
-        do_step(step, settings)
+    if asked.step is not None:
+        do_step(asked.step, settings, getattr(asked, "target", None))
     else:
         serve(settings)
     return 0
@@ -41,7 +42,8 @@ def serve(settings: DetectorSettings) -> None:
         detections = Publisher(service.bus, keys.DETECTIONS, service.metrics)
         finder = FaceFinder(settings.input_size, settings.score_threshold, service.metrics)
         artifacts = artifacts_of(settings)
-        backend = BackendInUse(settings.detector_backend, artifacts, service.log, service.heartbeat, service.stop)
+        wanted = settings.detector_backend
+        backend = BackendInUse(wanted, artifacts, service.log, service.heartbeat, service.metrics, service.stop)
         try:
             keep_running(service, lambda: run(service, reader, detections, finder, backend))
         finally:

@@ -1,93 +1,135 @@
-"""Hold the backend that is in use: at once one that works, then the fastest as soon as it is known."""
+"""Hold the backend that is in use: at once one that works, then the fastest; and the next when that one fails."""
 
-from contextlib import suppress
-from pathlib import Path
+import time
+from collections.abc import Sequence
+from functools import partial
 from threading import Event
 
+from prometheus_client import Counter
+
 from detector.artifacts import Artifacts
-from detector.backends import OPENERS, REFERENCE, Backend, BackendError
+from detector.backends import REFERENCE, BackendError
+from detector.candidate import Candidate, Patience
+from detector.examining import Examiner
+from detector.failover import Failover, HopelessError
+from detector.geometry import Canvas, Tensor
+from detector.guarding import Guard, TroubleError
 from detector.host import cpu_name
 from detector.measuring import Choice, load
-from detector.preparation import Background, PreparationError, run_step
+from detector.opening import Files
+from detector.preparation import Background
 from facewire.heartbeat import Heartbeat
 from facewire.log import Log
+from facewire.metrics import Metrics
 from facewire.service import OperatorError
 
 LOOK_EVERY_S = 0.2
+PATIENCE = Patience()
+
+
+class NoBackendError(BackendError):
+    """No backend works now."""
 
 
 class BackendInUse:
-    """The backend that detects now.
+    """The backend that detects now; itself used as one.
 
     With `auto` and a host that was never measured, the reference detects while a low-priority process
-    compiles and measures; its choice is taken over when it ends. A file that does not load (a power cut
-    may leave one empty) is made again.
+    compiles and measures; what it measured decides from then on. With `auto` the reference is always the last
+    resort. Where the operator allows one backend only, no other ever detects.
 
     Args:
         wanted: `auto`, or the only backend that the operator allows.
         artifacts: the model's files.
         log: told what was chosen, and why.
         heartbeat: shows the same to the dashboard.
+        metrics: counts failures.
         stop: ends the wait for the only backend's files, and with it the process.
     """
 
-    def __init__(self, wanted: str, artifacts: Artifacts, log: Log, heartbeat: Heartbeat, stop: Event) -> None:
-        self._artifacts = artifacts
-        self._log = log
-        self._heartbeat = heartbeat
-        self._stop = stop
+    def __init__(
+        self, wanted: str, artifacts: Artifacts, log: Log, heartbeat: Heartbeat, metrics: Metrics, stop: Event
+    ) -> None:
+        self.name = ""
+        self._artifacts, self._files = artifacts, Files(artifacts)
+        self._log, self._heartbeat, self._metrics, self._stop = log, heartbeat, metrics, stop
+        self._failures = Counter(
+            "facewire_detector_backend_failures",
+            "Failures of a backend, at work or when it was tried again",
+            ["backend", "reason"],
+            registry=metrics.registry,
+        )
         self._background = Background()
-        self._backend = self._first(wanted)
+        self._failover = Failover(self._count)
+        self._examiner = Examiner(artifacts.size)
+        self._candidates: dict[str, Candidate] = {}
+        self._why = ""
+        self._logged = ("", "")
+        if wanted == "auto":
+            self._start()
+        else:
+            self._start_only(wanted)
 
-    def now(self) -> Backend:
-        """Return the backend to use for the next frame."""
+    def infer(self, canvas: Canvas) -> Sequence[Tensor]:
+        """Run the network once, on the best backend that works.
+
+        Raises:
+            NoBackendError: none works.
+        """
         if self._background.just_ended():
-            choice = load(self._artifacts.choice(cpu_name()))
-            better = self._take(choice) if choice is not None else None
-            if better is not None:
-                self._backend = better
-            else:
-                self._show(self._backend.name, f"{self._backend.name}, since no other could be made ready")
-        return self._backend
+            self._adopt()
+        try:
+            answer = self._failover.infer(canvas)
+        except HopelessError as error:
+            self._log.critical("every backend hangs; only a new process can try again")
+            raise SystemExit(1) from error
+        if answer is None:
+            story = self._story(None)
+            self._heartbeat.waiting("backend", f"a backend that works: {story}")
+            raise NoBackendError(story)
+        self._heartbeat.ready("backend")
+        self._show(answer.backend)
+        return answer.tensors
+
+    def blame(self, error: BackendError) -> None:
+        """Count a frame that was lost; if the outputs for it made no sense, the backend that gave them has failed."""
+        self._metrics.dropped("no_backend")
+        if not isinstance(error, NoBackendError):
+            self._failover.distrust(self.name, str(error))
 
     def close(self) -> None:
-        """End the background process, if any."""
+        """End the background process, if any, and every thread that can be ended."""
         self._background.stop()
+        self._failover.close()
 
-    def _first(self, wanted: str) -> Backend:
-        if wanted != "auto":
-            return self._only(wanted)
-        choice = load(self._artifacts.choice(cpu_name()))
-        backend = self._take(choice) if choice is not None else None
-        if backend is not None:
-            return backend
-        backend = self._reference()
-        self._show(REFERENCE, f"{REFERENCE} while the others are measured")
+    def _start(self) -> None:
+        choice = self._measured()
+        if choice is not None:
+            self._arrange(_in_order(choice), str(choice))
+        else:
+            self._arrange([REFERENCE], f"{REFERENCE} while the others are measured")
+        if not self._works() and self._unfit(REFERENCE):
+            raise OperatorError(f"the model cannot be used: {self._problem(REFERENCE)}")
+        spoiled = [better.name for better in self._failover.failed_before(self.name) if self._unfit(better.name)]
+        for name in spoiled:
+            self._files.discard(name)
         # Only now: the background must not make the static model at the same time.
-        self._background.start()
-        return backend
+        if spoiled or choice is None:
+            self._background.start()
 
-    def _only(self, wanted: str) -> Backend:
-        try:
-            backend = self._reference() if wanted == REFERENCE else self._made(wanted)
-        except BackendError as error:
-            raise OperatorError(f"DETECTOR_BACKEND: {wanted} cannot be used here ({error}); try auto") from error
-        self._show(wanted, f"{wanted}, as DETECTOR_BACKEND says")
-        return backend
-
-    def _made(self, wanted: str) -> Backend:
-        """Return a backend as soon as its files are made."""
+    def _start_only(self, wanted: str) -> None:
+        self._arrange([wanted], f"{wanted}, as DETECTOR_BACKEND says")
+        if self._files.has(wanted) or wanted == REFERENCE:
+            if self._works() or not self._unfit(wanted):
+                return
+            self._files.discard(wanted)
         self._heartbeat.waiting("model", f"the model to be made ready for {wanted}")
         self._prepare()
-        try:
-            backend = self._open(wanted)
-        except BackendError:
-            # Once more, and the model that it is made from too.
-            self._reference()
-            self._prepare()
-            backend = self._open(wanted)
         self._heartbeat.ready("model")
-        return backend
+        self._arrange([wanted], self._why)
+        if not self._works() and self._unfit(wanted):
+            problem = self._problem(wanted)
+            raise OperatorError(f"DETECTOR_BACKEND: {wanted} cannot be used here ({problem}); try auto")
 
     def _prepare(self) -> None:
         # A minute on a Pi: the heart beats on, and a signal is heeded.
@@ -98,44 +140,71 @@ class BackendInUse:
                 self._background.stop()
                 raise SystemExit(0)
 
-    def _take(self, choice: Choice) -> Backend | None:
-        """Return the chosen backend, None if it does not load."""
-        for row in choice.rows:
+    def _adopt(self) -> None:
+        """Use what the background made and measured."""
+        choice = self._measured()
+        if choice is None:
+            self._why = f"{self.name}, since no other could be made ready"
+            return
+        self._arrange(_in_order(choice), str(choice))
+        best = next(iter(self._candidates.values()))
+        if best.name != self.name:
+            best.warm_up()
+
+    def _measured(self) -> Choice | None:
+        choice = load(self._artifacts.choice(cpu_name()))
+        for row in choice.rows if choice is not None else ():
             self._log.info("backend measured", **{field: getattr(row, field) for field in row.__slots__})
-        try:
-            backend = self._open(choice.chosen)
-        except BackendError:
-            return None
-        self._show(backend.name, str(choice))
-        return backend
+        return choice
 
-    def _reference(self) -> Backend:
-        try:
-            if self._path(REFERENCE).exists():
-                with suppress(BackendError):
-                    return self._open(REFERENCE)
-            run_step("static")
-            return self._open(REFERENCE)
-        except (PreparationError, BackendError) as error:
-            raise OperatorError(f"the model cannot be used: {error}") from error
+    def _arrange(self, names: Sequence[str], why: str) -> None:
+        """Use these from now on, best first; whoever failed before gets a new chance."""
+        kept = {name: candidate for name, candidate in self._candidates.items() if candidate.trouble is None}
+        self._candidates = {name: kept.get(name) or self._candidate(name) for name in names}
+        self._failover.arrange(list(self._candidates.values()))
+        self._why = why
 
-    def _open(self, name: str) -> Backend:
-        """Load a backend; a file that does not load is removed, so that it is made again.
+    def _candidate(self, name: str) -> Candidate:
+        start = partial(Guard, name, self._files.loader(name), self._examiner.picture)
+        return Candidate(name, start, self._examiner, time.monotonic, PATIENCE)
 
-        Raises:
-            BackendError: it does not load.
-        """
-        path = self._path(name)
-        try:
-            return OPENERS[name](path, self._artifacts.threads)
-        except BackendError as error:
-            self._log.warning("a backend does not load", backend=name, problem=str(error))
-            path.unlink(missing_ok=True)
-            raise
+    def _works(self) -> bool:
+        answer = self._failover.infer(self._examiner.picture)
+        if answer is not None:
+            self._show(answer.backend)
+        return answer is not None
 
-    def _path(self, name: str) -> Path:
-        return self._artifacts.static_model if name == REFERENCE else self._artifacts.library(cpu_name())
+    def _unfit(self, name: str) -> bool:
+        # What hangs at the start may have met a busy machine: it is waited for.
+        trouble = self._candidates[name].trouble
+        return trouble is not None and trouble.reason != "hang"
 
-    def _show(self, name: str, why: str) -> None:
-        self._log.info("backend chosen", backend=name, why=why)
-        self._heartbeat.note("backend", why)
+    def _problem(self, name: str) -> str:
+        trouble = self._candidates[name].trouble
+        return trouble.text if trouble is not None else ""
+
+    def _count(self, candidate: Candidate, trouble: TroubleError) -> None:
+        self._failures.labels(candidate.name, trouble.reason).inc()
+        self._log.warning("a backend failed", backend=candidate.name, problem=str(trouble), then=candidate.fate())
+
+    def _story(self, backend: str | None) -> str:
+        return "; ".join(candidate.fate() for candidate in self._failover.failed_before(backend))
+
+    def _show(self, backend: str) -> None:
+        story = self._story(backend)
+        if story:
+            shown = f"{backend} since {story}"
+        elif backend == next(iter(self._candidates)):
+            shown = self._why
+        else:
+            # The best is late, or still loads.
+            return
+        if (backend, self._why) != self._logged:
+            self._log.info("backend chosen", backend=backend, why=shown)
+            self._logged = backend, self._why
+        self.name = backend
+        self._heartbeat.note("backend", shown)
+
+
+def _in_order(choice: Choice) -> list[str]:
+    return [*choice.ranked, *(() if REFERENCE in choice.ranked else (REFERENCE,))]

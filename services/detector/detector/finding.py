@@ -2,7 +2,7 @@
 
 import time
 
-from detector.backends import Backend
+from detector.backends import Backend, BackendError
 from detector.geometry import InputSize, LetterboxCanvas
 from detector.yunet import decode, grid
 from facewire.messages import Detections, Frame
@@ -28,7 +28,11 @@ class FaceFinder:
         self._metrics = metrics
 
     def find(self, frame: Frame, backend: Backend) -> Detections:
-        """Return the faces of a frame, in its own pixels."""
+        """Return the faces of a frame, in its own pixels.
+
+        Raises:
+            BackendError: the backend failed, or what it gave makes no sense.
+        """
         with self._metrics.stage("letterbox"):
             canvas, placed = self._letterbox.fill(picture(frame))
         started_s = time.perf_counter()
@@ -36,5 +40,8 @@ class FaceFinder:
             tensors = backend.infer(canvas)
         inference_ms = (time.perf_counter() - started_s) * MS_PER_S
         with self._metrics.stage("decode"):
-            faces = decode(tensors, self._grid, placed, self._score_threshold)
+            try:
+                faces = decode(tensors, self._grid, placed, self._score_threshold)
+            except ValueError as error:
+                raise BackendError(f"faces that cannot be: {error}") from error
         return Detections(frame.camera, frame.seq, frame.captured_ns, backend.name, round(inference_ms, 3), faces)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from detector.artifacts import Artifacts
 from detector.host import cpu_name
 from detector.measuring import Choice, load
+from detector.shipping import take_shipped
 
 Say = Callable[[str], None]
 
@@ -45,7 +46,7 @@ def prepare(artifacts: Artifacts, say: Say) -> Choice:
     if not artifacts.static_model.exists():
         say(f"fixing the model's input at {artifacts.size}")
         run_step("static")
-    if not artifacts.library(cpu_name()).exists():
+    if not artifacts.library(cpu_name()).exists() and not take_shipped(artifacts):
         say("compiling the model with TVM for this CPU (10 s on a PC, a minute on a Pi)")
         try:
             run_step("compile")

@@ -1,5 +1,6 @@
 """Find faces in the frames that are due. Reads `frames:{camera}`, writes `detections:{camera}`."""
 
+from detector.backends import BackendError
 from detector.choosing import BackendInUse
 from detector.finding import FaceFinder
 from detector.settings import DetectorSettings
@@ -18,5 +19,10 @@ def run(
     """Publish the faces of each due frame, newest first, until the service stops."""
     for frame in frames.messages(service.stop):
         if isinstance(frame, Frame):
-            detections.publish(finder.find(frame, backend.now()))
+            try:
+                found = finder.find(frame, backend)
+            except BackendError as error:
+                backend.blame(error)
+                continue
+            detections.publish(found)
             service.metrics.handled(frame.camera, frame.captured_ns)

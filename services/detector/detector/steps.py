@@ -13,7 +13,7 @@ from facewire.settings import stop_operator
 MODEL = "yunet"
 STEPS = {
     "static": "fix the model's input size",
-    "compile": "compile the model with TVM for this CPU",
+    "compile": "compile the model with TVM for this CPU, or for a named one",
     "measure": "time every backend on this host and remember the fastest",
     "prepare": "all of these, where not done yet",
 }
@@ -29,14 +29,20 @@ def artifacts_of(settings: DetectorSettings) -> Artifacts:
     return Artifacts(model, settings.input_size, settings.detector_threads, settings.cache_dir)
 
 
-def do_step(step: str, settings: DetectorSettings) -> None:
-    """Do one step; a failure is one line on standard error and exit code 1."""
+def do_step(step: str, settings: DetectorSettings, target: str | None = None) -> None:
+    """Do one step; a failure is one line on standard error and exit code 1.
+
+    Args:
+        step: one of `STEPS`.
+        settings: the detector's.
+        target: compile for this kind of CPU, None for this host's.
+    """
     artifacts = artifacts_of(settings)
     try:
         if step == "static":
             _static(artifacts)
         elif step == "compile":
-            _compile(artifacts)
+            _compile(artifacts, target)
         elif step == "measure":
             _measure(artifacts)
         else:
@@ -52,11 +58,15 @@ def _static(artifacts: Artifacts) -> None:
     fix_input(artifacts.model, artifacts.static_model, artifacts.size)
 
 
-def _compile(artifacts: Artifacts) -> None:
+def _compile(artifacts: Artifacts, target: str | None) -> None:
     from detector.compiling import compilation  # noqa: PLC0415  the compiler is 300 MB that only this step needs
 
     try:
-        compilation.compile_for_host(artifacts.static_model, artifacts.library(cpu_name()), artifacts.threads)
+        if target is None:
+            compilation.compile_for_host(artifacts.static_model, artifacts.library(cpu_name()), artifacts.threads)
+        else:
+            library = artifacts.shipped(target)
+            compilation.cross_compile(artifacts.static_model, library, artifacts.threads, target)
     except compilation.CompilationError as error:
         raise PreparationError(str(error)) from error
 

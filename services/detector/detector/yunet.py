@@ -19,6 +19,9 @@ from facewire.messages import FACES_LIMIT, Face
 OUTPUTS = tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32))
 """The network's outputs, in the order in which every backend returns them."""
 
+CHANNELS = (1, 1, 4, 10)
+STRIDES_PX = (8, 16, 32)
+
 # OpenCV's default for FaceDetectorYN.
 NMS_IOU = 0.3
 
@@ -31,10 +34,16 @@ class Grid:
     strides: NDArray[np.float32]
 
 
+def output_shapes(size: InputSize) -> tuple[tuple[int, ...], ...]:
+    """Return the shape of each of the network's outputs, in the order of `OUTPUTS`."""
+    cells = [(size.width // stride) * (size.height // stride) for stride in STRIDES_PX]
+    return tuple((1, count, channels) for channels in CHANNELS for count in cells)
+
+
 def grid(size: InputSize) -> Grid:
     """Lay out the cells of strides 8, 16 and 32, row by row, in the order of the tensors."""
     cells, strides = [], []
-    for stride in (8, 16, 32):
+    for stride in STRIDES_PX:
         rows, columns = np.mgrid[: size.height // stride, : size.width // stride]
         cells.append(np.stack((columns.ravel(), rows.ravel()), axis=1))
         strides.append(np.full(rows.size, stride))

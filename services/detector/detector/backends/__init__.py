@@ -12,7 +12,7 @@ class BackendError(Exception):
 
 
 class Backend(Protocol):
-    """A loaded network."""
+    """A loaded network; loaded and used in one and the same thread."""
 
     name: str
 
@@ -24,6 +24,9 @@ class Backend(Protocol):
 
         Returns:
             The outputs in the order of `yunet.OUTPUTS`, valid until the next call.
+
+        Raises:
+            BackendError: the library failed.
         """
         ...
 

@@ -14,11 +14,16 @@ from detector.yunet import OUTPUTS
 
 # They share no base class but Exception.
 ONNXRUNTIME_ERRORS = (
+    errors.DeviceReset,
+    errors.EngineError,
+    errors.EPFail,
     errors.Fail,
     errors.InvalidArgument,
     errors.InvalidGraph,
     errors.InvalidProtobuf,
+    errors.NoModel,
     errors.NoSuchFile,
+    errors.NotFound,
     errors.NotImplemented,
     errors.RuntimeException,
 )
@@ -51,5 +56,8 @@ class OnnxRuntimeBackend:
 
     def infer(self, canvas: Canvas) -> Sequence[Tensor]:
         """Run the network once."""
-        np.copyto(self._tensor[0], canvas[0].transpose(2, 0, 1))
-        return cast("Sequence[Tensor]", self._session.run(OUTPUTS, {self._input: self._tensor}))
+        try:
+            np.copyto(self._tensor[0], canvas[0].transpose(2, 0, 1))
+            return cast("Sequence[Tensor]", self._session.run(OUTPUTS, {self._input: self._tensor}))
+        except (*ONNXRUNTIME_ERRORS, RuntimeError, ValueError) as error:
+            raise BackendError(str(error)) from error

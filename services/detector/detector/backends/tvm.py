@@ -18,6 +18,8 @@ RUNTIME = "lib/libtvm_runtime.so"
 CPU, FIRST, POOLED = 1, 0, 2
 # What TVM's code takes for granted, and numpy's memory is not.
 ALIGNMENT_BYTES = 64
+# What C++ throws arrives as the Python error of the same name.
+TVM_ERRORS = (RuntimeError, ValueError, TypeError, OSError, AttributeError)
 
 
 class TvmBackend:
@@ -40,7 +42,7 @@ class TvmBackend:
             self._machine = tvm_ffi.load_module(str(library))["vm_load_executable"]()
             self._machine["vm_initialization"](CPU, FIRST, POOLED)
             self._main = self._machine["main"]
-        except (RuntimeError, ValueError, OSError, AttributeError) as error:
+        except TVM_ERRORS as error:
             raise BackendError(f"TVM cannot load {library.name}: {error}") from error
         self._wrapped = tvm_ffi.from_dlpack
         self._canvas = np.zeros(0, np.uint8)
@@ -50,8 +52,11 @@ class TvmBackend:
         if self._canvas.shape != canvas.shape:
             self._canvas = _aligned(canvas.shape)
         np.copyto(self._canvas, canvas)
-        outputs = self._main(self._wrapped(self._canvas, require_alignment=ALIGNMENT_BYTES))
-        return [cast("Tensor", np.from_dlpack(output)) for output in outputs]
+        try:
+            outputs = self._main(self._wrapped(self._canvas, require_alignment=ALIGNMENT_BYTES))
+            return [cast("Tensor", np.from_dlpack(output)) for output in outputs]
+        except TVM_ERRORS as error:
+            raise BackendError(str(error)) from error
 
 
 def _set_threads(threads: int) -> None:
