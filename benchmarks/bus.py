@@ -10,9 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import redis
-
 from facewire import codec, keys
+from facewire.link import connect
 from facewire.messages import Frame
 from runner.plan import MALLOC, ROOT
 
@@ -22,7 +21,7 @@ MS_PER_S = 1000
 
 def measure(socket: str) -> dict[str, float]:
     """Write and read a 640x480 frame as capture and tracker do; medians in ms."""
-    client = redis.Redis(unix_socket_path=socket)
+    client = connect(f"unix://{socket}")
     client.delete("frames:bench")
     pixels = os.urandom(640 * 480 * 3)
     write_ms, read_ms = [], []
