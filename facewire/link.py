@@ -15,8 +15,8 @@ from facewire.metrics import Metrics
 R = TypeVar("R")
 
 SOCKET_TIMEOUT_S = 5.0
-# Frames are 0.9 MB. redis-py reads 64 kB at a time, and the kernel takes 200 kB of a write: both processes wake for each
-# piece. With these, a frame's write and read take a third less time (`scripts/bench bus`).
+# Frames are 0.9 MB. redis-py reads 64 kB at a time, the kernel takes 200 kB of a write: both processes wake for each
+# piece. With these, a frame's write and read take a third less (`scripts/bench bus`).
 READ_AT_ONCE_BYTES = 1 << 20
 SEND_ROOM_BYTES = 1 << 21
 FIRST_WAIT_S = 0.05
