@@ -21,8 +21,8 @@ DEPTHWISE = ("pad_temp", "group_conv2d_nhwc", "T_add")
 FROM_BYTES = ("compute", "T_transpose", "T_transpose")
 
 
-class SeparableRule(ScheduleRule):  # type: ignore[misc]  # TVM has no types
-    """A 1x1 and a 3x3 depthwise convolution, with ReLU and max-pooling where they follow.
+class _Rule(ScheduleRule):  # type: ignore[misc]  # TVM has no types
+    """A rule whose tiles follow from the CPU.
 
     Args:
         machine: the CPU that it is for.
@@ -30,6 +30,10 @@ class SeparableRule(ScheduleRule):  # type: ignore[misc]  # TVM has no types
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+
+
+class SeparableRule(_Rule):
+    """A 1x1 and a 3x3 depthwise convolution, with ReLU and max-pooling where they follow."""
 
     def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
         """Return the schedule, None where the function is another."""
@@ -63,15 +67,8 @@ def _separable_shape(func: PrimFunc, after: tuple[str, ...]) -> Separable | None
     return Separable(height, width, inputs, outputs, relu=bool(after), pool=pool) if usual else None
 
 
-class StemRule(ScheduleRule):  # type: ignore[misc]
-    """The first convolution, together with the conversion from bytes.
-
-    Args:
-        machine: the CPU that it is for.
-    """
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+class StemRule(_Rule):
+    """The first convolution, together with the conversion from bytes."""
 
     def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
         """Return the schedule, None where the function is another."""
@@ -87,15 +84,8 @@ class StemRule(ScheduleRule):  # type: ignore[misc]
         return _replaced(stem(shape, tile, self._machine.lanes, strips(self._machine, height, shape.flop)))
 
 
-class PointwiseRule(ScheduleRule):  # type: ignore[misc]
-    """All that computes each value by itself: one pass, vectorised over channels.
-
-    Args:
-        machine: the CPU that it is for.
-    """
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+class PointwiseRule(_Rule):
+    """All that computes each value by itself: one pass, vectorised over channels."""
 
     def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
         """Return the schedule, None where the function is another."""
@@ -112,15 +102,8 @@ class PointwiseRule(ScheduleRule):  # type: ignore[misc]
         return schedule
 
 
-class PoolRule(ScheduleRule):  # type: ignore[misc]
-    """2x2 max-pooling, vectorised over channels.
-
-    Args:
-        machine: the CPU that it is for.
-    """
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+class PoolRule(_Rule):
+    """2x2 max-pooling, vectorised over channels."""
 
     def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
         """Return the schedule, None where the function is another."""
