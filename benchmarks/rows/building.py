@@ -4,18 +4,15 @@ A process of its own, since TVM's compiler and TVM's runtime never meet in one.
 """
 
 import json
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
 import tvm
-from detector.compiling.compilation import compile_for_host
+from detector.compiling.compilation import HOST_LINKER, compile_for_host, host_target, linking
 from detector.compiling.graph import take_bytes
 from detector.compiling.machine import machine_of
 from tvm.relax.frontend.onnx import from_onnx
-from tvm.target import Target, codegen
 
 from benchmarks.rows.loops import peak_loop
 
@@ -27,33 +24,22 @@ def build_untuned(model: Path, library: Path, threads: int) -> None:
     """Compile the network as TVM does when nothing more is said."""
     loaded = onnx.load(model)
     take_bytes(loaded)
-    _export(tvm.compile(from_onnx(loaded), target=_target(threads)), library)
+    _export(tvm.compile(from_onnx(loaded), target=host_target(threads)), library)
 
 
 def build_peak(library: Path) -> None:
     """Compile the loop of multiply-adds; beside it goes what it computes."""
-    machine = machine_of(_target(1), 1)
+    machine = machine_of(host_target(1), 1)
     # Two registers hold the factors.
     sums = machine.registers - 4
     steps = PEAK_FLOP // (2 * sums * machine.lanes)
-    _export(tvm.compile(peak_loop(sums, machine.lanes, steps), target=_target(1)), library)
+    _export(tvm.compile(peak_loop(sums, machine.lanes, steps), target=host_target(1)), library)
     figures = {"sums": sums, "lanes": machine.lanes, "flop": 2 * sums * machine.lanes * steps}
     library.with_suffix(".json").write_text(json.dumps(figures), encoding="utf-8")
 
 
-def _target(threads: int) -> Target:
-    return Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "num-cores": threads})
-
-
 def _export(module: tvm.runtime.Executable, library: Path) -> None:
-    module.export_library(str(library), fcompile=_link)
-
-
-def _link(output: str, objects: Sequence[str], options: Sequence[str] | None = None, **_: object) -> None:
-    subprocess.run(["ld", "-shared", "-o", output, *objects, *(options or ())], check=True)  # noqa: S607  binutils
-
-
-_link.object_format = "o"  # type: ignore[attr-defined]  # how TVM asks for the kind of object
+    module.export_library(str(library), fcompile=linking(HOST_LINKER))
 
 
 def main() -> None:

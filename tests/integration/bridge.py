@@ -1,7 +1,6 @@
 """What the tests of the bridge share: the process, a subscriber, and stand-ins for camera, tracker and store."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -23,10 +22,9 @@ from facewire.codec import encode
 from facewire.health import verdict
 from facewire.link import connect
 from facewire.messages import FaceEvent, Track, Tracks
+from tests.processes import SECRET, environment
 from tests.servers import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-SECRET = "s3cr3t-passw0rd"
 BASE = "facewire/door-pi"
 CONFIG = "homeassistant/device/facewire_door-pi/config"
 GROUP = "iot-bridge"
@@ -62,21 +60,11 @@ class Running:
 def bridging(folder: Path, bus_url: str, store_url: str, port: int, **settings: str) -> Iterator[Running]:
     """Run the bridge until the block ends; if it still runs it must then end within five seconds, cleanly."""
     run_dir, log = folder / "run", folder / "bridge.log"
-    environment = {
-        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "services/iot-bridge"))),
-        "PATH": os.environ["PATH"],
-        "BUS_URL": bus_url,
-        "STORE_URL": store_url,
-        "RUN_DIR": str(run_dir),
-        "MQTT_HOST": "127.0.0.1",
-        "MQTT_PORT": str(port),
-        "NODE_ID": "door-pi",
-    }
+    broker = {"MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(port), "NODE_ID": "door-pi"}
+    env = environment(folder, BUS_URL=bus_url, STORE_URL=store_url, **broker | settings)
     with (
         log.open("ab") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "iot_bridge"], env=environment | settings, stdout=output, stderr=output
-        ) as process,
+        subprocess.Popen([sys.executable, "-m", "iot_bridge"], env=env, stdout=output, stderr=output) as process,
     ):
         try:
             wait_for(lambda: (run_dir / "iot-bridge.json").exists() or process.poll() is not None, what="a heartbeat")

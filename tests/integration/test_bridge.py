@@ -20,8 +20,6 @@ from tests.integration.bridge import (
     BASE,
     CONFIG,
     JPEG,
-    ROOT,
-    SECRET,
     Room,
     Store,
     acknowledged,
@@ -34,6 +32,8 @@ from tests.integration.bridge import (
     metrics,
     sent,
 )
+from tests.places import ROOT
+from tests.processes import SECRET
 from tests.servers import free_port, listens, mosquitto, wait_for
 
 

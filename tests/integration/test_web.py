@@ -26,9 +26,9 @@ from facewire.link import connect
 from facewire.messages import FaceEvent, Track
 from tests.e2e.stream import Part
 from tests.integration.web_process import NOWHERE, SIZE, Camera, Web, camera, refused, shade, web
+from tests.processes import SECRET
 from tests.servers import free_port, redis_server, wait_for
 
-SECRET = "s3cr3t-passw0rd"
 GONE = 'dropped_total{reason="frame_gone"}'
 ENCODED = 'stage_seconds_count{stage="encode"}'
 

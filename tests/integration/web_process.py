@@ -25,9 +25,9 @@ from facewire.messages import Frame, Person, Track, Tracks
 from facewire.metrics import Metrics
 from facewire.streams import Publisher, announce
 from tests.e2e.stream import Part, parts
+from tests.processes import environment
 from tests.servers import free_port, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZE = (96, 64)
 NOISY_SIZE = (640, 480)
 NOWHERE = "redis://127.0.0.1:9/0"
@@ -102,17 +102,12 @@ def get(url: str) -> Answer:
             return Answer(refusal.code, refusal.read(), dict(refusal.headers))
 
 
-def environment(folder: Path, bus_url: str, store_url: str, **settings: str) -> dict[str, str]:
-    here = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "services/web"))), "PATH": os.environ["PATH"]}
-    return here | {"BUS_URL": bus_url, "STORE_URL": store_url, "RUN_DIR": str(folder / "run")} | settings
-
-
 @contextmanager
 def web(folder: Path, bus_url: str, store_url: str = NOWHERE, **settings: str) -> Iterator[Web]:
     """Run the dashboard until the block ends; what is left of it then is ended too."""
     port, metrics_port = free_port(), free_port()
     given = {"WEB_PORT": str(port), "METRICS_PORT": str(metrics_port)} | settings
-    env, log = environment(folder, bus_url, store_url, **given), folder / "web.log"
+    env, log = environment(folder, BUS_URL=bus_url, STORE_URL=store_url, **given), folder / "web.log"
     with (
         log.open("wb") as said,
         subprocess.Popen([sys.executable, "-m", "web"], env=env, stdout=said, stderr=said) as process,
@@ -140,7 +135,7 @@ def refused(folder: Path, **settings: str) -> str:
     """Run the dashboard, which must refuse to start; returns its one line."""
     done = subprocess.run(
         [sys.executable, "-m", "web"],
-        env=environment(folder, NOWHERE, NOWHERE) | settings,
+        env=environment(folder, **settings),
         capture_output=True,
         text=True,
         timeout=20,

@@ -30,7 +30,8 @@ ARM64 = "aarch64-linux-gnu"
 # A Cortex-A76's instructions beyond ARMv8.0: float32 loops gain nothing from them, and without them the library runs on
 # every 64-bit ARM. What remains of the name is how LLVM orders instructions.
 LEFT_OUT = ("-lse", "-fullfp16", "-dotprod", "-rcpc", "-crc", "-rdm", "-ras", "-ssbs")
-LINKERS = {"ld": "binutils", f"{ARM64}-ld": f"binutils-{ARM64}"}
+HOST_LINKER = "ld"
+LINKERS = {HOST_LINKER: "binutils", f"{ARM64}-ld": f"binutils-{ARM64}"}
 """Linker to the Debian package that has it."""
 CROSS = {CORTEX_A76: {"kind": "llvm", "mtriple": ARM64, "mcpu": "cortex-a76", "mattr": LEFT_OUT}}
 
@@ -43,8 +44,12 @@ def compile_for_host(static_model: Path, library: Path, threads: int) -> None:
         library: where the shared object goes.
         threads: how many threads an inference will use.
     """
-    target = Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "num-cores": threads})
-    _compile(static_model, library, threads, target, "ld")
+    _compile(static_model, library, threads, host_target(threads), HOST_LINKER)
+
+
+def host_target(threads: int) -> Target:
+    """Return this host's CPU, for code that uses so many threads."""
+    return Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "num-cores": threads})
 
 
 def cross_compile(static_model: Path, library: Path, threads: int, name: str) -> None:
@@ -64,7 +69,7 @@ def _compile(static_model: Path, library: Path, threads: int, target: Target, li
     half_done = library.with_suffix(".tmp.so")
     try:
         module = scheduled(onnx.load(static_model), target, threads)
-        tvm.compile(module, target=target).export_library(str(half_done), fcompile=_linking(linker))
+        tvm.compile(module, target=target).export_library(str(half_done), fcompile=linking(linker))
     except (RuntimeError, ValueError, TypeError) as error:
         raise CompilationError(f"TVM cannot compile {static_model.name}: {error}") from error
     half_done.replace(library)
@@ -85,8 +90,8 @@ def scheduled(model: onnx.ModelProto, target: Target, threads: int) -> IRModule:
         return ApplyDefaultSchedule(*(rule(machine) for rule in RULES))(fused(from_onnx(model)))
 
 
-def _linking(linker: str) -> Callable[..., None]:
-    """Return what TVM calls to make a library of its objects.
+def linking(linker: str) -> Callable[..., None]:
+    """Return what TVM's `export_library` calls to make a library of its objects; `linker` is one of `LINKERS`.
 
     TVM's own way wants a whole C++ compiler; its objects need no more than a linker: what they leave undefined (`expf`,
     `memcpy`, TVM's runtime) the process that loads them has.

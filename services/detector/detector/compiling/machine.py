@@ -8,6 +8,7 @@ from tvm.target import Target, codegen
 # pass through: x86 multiplies with memory itself, ARM loads first. The widest first.
 VECTOR_UNITS = (("avx512f", 16, 32, 3), ("avx2", 8, 16, 3), ("neon", 4, 32, 7), ("sse2", 4, 16, 3))
 FEWEST = (4, 16, 3)
+LEAST_FLOP_A_STRIP = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,3 @@ def strips(machine: Machine, rows: int, flop: int, *, even: bool = False) -> int
     """
     most = min(machine.threads, max(1, flop // LEAST_FLOP_A_STRIP))
     return next(n for n in range(most, 0, -1) if rows % n == 0 and not (even and rows // n % 2))
-
-
-LEAST_FLOP_A_STRIP = 500_000
