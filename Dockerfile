@@ -38,7 +38,7 @@ COPY services/capture/capture capture
 RUN /venv/bin/python -m capture compose-demo /assets/models /assets/demo
 
 FROM assets AS detector-files-amd64
-RUN install -D -m 644 -t /opt/facewire/models /assets/models/face_detection_yunet_2023mar.onnx
+RUN install -D -m 644 -t /opt/facewire/models /assets/models/face_detection_yunet_2023mar.onnx /assets/models/sample6.jpg
 
 # Beside the model lies what a Pi would else compile at its first start, for each input size in the README.
 FROM detector-files-amd64 AS detector-files-arm64

@@ -78,16 +78,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One detected face: its box, how sure the detector is (0..1), and five landmarks."""
+    """One detected face: its box, how sure the detector is (0..1), and five landmarks where the network gives them."""
 
     xyxy: Xyxy
     score: float
-    landmarks: Landmarks
+    landmarks: Landmarks | None
 
     def __post_init__(self) -> None:
         _require_box(self.xyxy)
         _require_share(self.score, "score")
-        for point in self.landmarks:
+        for point in self.landmarks or ():
             _require_finite(point, "landmarks")
 
 

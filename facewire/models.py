@@ -89,17 +89,16 @@ def read_manifest(manifest: Path = MANIFEST) -> tuple[Asset, ...]:
 
 
 def model_path(directory: Path, name: str) -> Path:
-    """Return where the file called `name` in the manifest lies; without it the process ends with exit code 2."""
+    """Return where the file called `name` in the manifest lies; missing or spoiled, it ends the process with code 2."""
     # Set-up uses this module where pydantic is not installed yet.
     from facewire.settings import stop_operator  # noqa: PLC0415
 
     try:
-        path = _chosen(read_manifest(), [name])[0].path(directory)
+        (asset,) = _chosen(read_manifest(), [name])
+        verify([asset], directory)
     except ModelError as error:
         stop_operator(str(error))
-    if not path.is_file():
-        stop_operator(f"missing model {path}: run `python -m facewire.models fetch {directory}`")
-    return path
+    return asset.path(directory)
 
 
 def fetch(assets: Sequence[Asset], directory: Path, say: Callable[[str], None]) -> None:
@@ -133,7 +132,7 @@ def verify(assets: Sequence[Asset], directory: Path) -> None:
     for asset in assets:
         path = asset.path(directory)
         if not path.is_file():
-            raise ModelError(f"missing {path}: run `python -m facewire.models fetch {directory}`")
+            raise ModelError(f"missing model {path}: run `python -m facewire.models fetch {directory}`")
         _require_right(asset, path, str(path))
 
 

@@ -1,8 +1,8 @@
 """Say how far a row's outputs are from those they should equal."""
 
 import numpy as np
+from detector.families.yunet import yunet
 from detector.geometry import InputSize, fit
-from detector.yunet import decode, grid
 from numpy.typing import NDArray
 
 from benchmarks.rows.pipe import Arrays
@@ -28,7 +28,7 @@ def boxes_differ_by(faces: NDArray[np.float32], truth: Arrays, size: InputSize) 
     Raises:
         ValueError: the faces are not as many.
     """
-    decoded = decode(truth, grid(size), fit(size.width, size.height, size), SCORE_THRESHOLD)
+    decoded = yunet(size).decode(truth, fit(size.width, size.height, size), SCORE_THRESHOLD)
     right = np.array(sorted((x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in (face.xyxy for face in decoded)))
     ours = np.array(sorted(tuple(row[:BOX]) for row in faces))
     if ours.shape != right.shape:

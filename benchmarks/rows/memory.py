@@ -5,11 +5,11 @@ from pathlib import Path
 
 import cv2
 import detector.__main__  # noqa: F401  everything that the service imports
-from detector.backends import OPENERS
+from detector.backends import KINDS
 from detector.finding import FaceFinder
 from detector.geometry import InputSize
 
-from benchmarks.rows.serving import SCORE_THRESHOLD, frame_of
+from benchmarks.rows.serving import SCORE_THRESHOLD, Alone, frame_of
 from facewire.metrics import Metrics
 
 STEPS = 50
@@ -27,11 +27,12 @@ def main() -> None:
     """Find faces, then say what it took."""
     name, file, threads, frame_path, width, height = sys.argv[1:]
     cv2.setNumThreads(1)
-    backend = OPENERS[name](Path(file), int(threads))
-    finder = FaceFinder(InputSize(int(width), int(height)), SCORE_THRESHOLD, Metrics("detector"))
+    family = KINDS[name].family(InputSize(int(width), int(height)))
+    network = Alone(KINDS[name].open(Path(file), int(threads)), family)
+    finder = FaceFinder(SCORE_THRESHOLD, Metrics("detector"))
     frame = frame_of(Path(frame_path))
     for _ in range(STEPS):
-        finder.find(frame, backend)
+        finder.find(frame, network)
     print(round(peak_rss_mb(), 1))
 
 

@@ -5,15 +5,31 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from detector.backends import OPENERS, BackendError
+from detector.backends import KINDS, Backend, BackendError
+from detector.failover import Answer
+from detector.families import Family
 from detector.finding import FaceFinder
-from detector.geometry import InputSize
+from detector.geometry import InputSize, Views
 
 from benchmarks.rows.pipe import Prepared, serve
 from facewire.messages import Frame
 from facewire.metrics import Metrics
 
 SCORE_THRESHOLD = 0.5
+
+
+class Alone:
+    """A backend without others to step in, as a network that faces can be found with."""
+
+    def __init__(self, backend: Backend, family: Family) -> None:
+        self.size = family.size
+        self._backend = backend
+        self._family = family
+
+    def infer(self, views: Views) -> Answer:
+        """Run the network once."""
+        canvas, _ = views.at(self.size)
+        return Answer(self._backend.name, self._family, self._backend.infer(canvas))
 
 
 def frame_of(path: Path) -> Frame:
@@ -27,12 +43,14 @@ def prepare(backend_name: str, file: Path, threads: int, frame_path: Path, canva
     """Open a backend as the service does."""
     # As `python -m detector` sets it.
     cv2.setNumThreads(1)
-    backend = OPENERS[backend_name](file, threads)
+    kind = KINDS[backend_name]
+    backend = kind.open(file, threads)
     canvas, frame = np.load(canvas_path), frame_of(frame_path)
     _, height, width, _ = canvas.shape
-    finder = FaceFinder(InputSize(width, height), SCORE_THRESHOLD, Metrics("detector"))
+    finder = FaceFinder(SCORE_THRESHOLD, Metrics("detector"))
+    alone = Alone(backend, kind.family(InputSize(width, height)))
     outputs = [np.array(output) for output in backend.infer(canvas)]
-    return Prepared({"net": lambda: backend.infer(canvas), "step": lambda: finder.find(frame, backend)}, outputs)
+    return Prepared({"net": lambda: backend.infer(canvas), "step": lambda: finder.find(frame, alone)}, outputs)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector.host import devices
+
 from benchmarks.rows.made import Made
 from benchmarks.rows.pipe import ROOT, Command
 from benchmarks.rows.venvs import NCNN, TORCH, Venv, VenvError
@@ -18,8 +20,6 @@ SERVED = ("onnxruntime", "tvm")
 TORCH_ROWS = ("pytorch-eager", "torchscript", "torchscript-int8")
 NCNN_ROWS = ("ncnn-cpu", "ncnn-vulkan")
 YUNET, SSDLITE, SSD_FACE = "yunet-2023mar", "ssdlite320-mobilenet-v3-large", "ssd-mobilenet-v2-face"
-EDGE_TPU_USB = ("1a6e:089a", "18d1:9302")
-"""Before its first use, and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +82,13 @@ def prepare_torch(made: Made, left_out: frozenset[str]) -> None:
     subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr)
 
 
-def edge_tpu_problem(usb: Path = Path("/sys/bus/usb/devices"), devices: Path = Path("/dev")) -> str:
+def edge_tpu_problem(usb: Path = Path("/sys/bus/usb/devices"), dev: Path = Path("/dev")) -> str:
     """Say why the Edge TPU has no figures."""
-    ids = {f"{_read(each)}:{_read(each.with_name('idProduct'))}" for each in usb.glob("*/idVendor")}
-    if not ids.intersection(EDGE_TPU_USB) and not list(devices.glob("apex_*")):
+    if not any("apex" in each or "edgetpu" in each for each in devices(dev, usb)):
         return "no device"
     if not any(importlib.util.find_spec(each) for each in ("tflite_runtime", "ai_edge_litert")):
         return "no runtime: install tflite-runtime or ai-edge-litert"
     return "a device is there, and the detector has no backend for it yet"
-
-
-def _read(file: Path) -> str:
-    return file.read_text(encoding="ascii").strip()
 
 
 def _served(made: Made, name: str, backend: str, threads: int) -> Subject:

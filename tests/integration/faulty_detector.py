@@ -7,12 +7,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 from detector.__main__ import main
-from detector.backends import OPENERS, Backend, BackendError, Opener
+from detector.backends import KINDS, Backend, BackendError, Kind
 from detector.candidate import Patience
 from detector.geometry import Canvas, Tensor
 
@@ -56,14 +57,14 @@ class Faulty:
         return ACTS[fault.read_text(encoding="utf-8")](tensors) if fault.exists() else tensors
 
 
-def faulty(name: str, opener: Opener) -> Opener:
-    return lambda path, threads: Faulty(name, opener(path, threads))
+def faulty(name: str, kind: Kind) -> Kind:
+    return replace(kind, open=lambda path, threads: Faulty(name, kind.open(path, threads)))
 
 
 if __name__ == "__main__":
     # For the detector alone; a step that it starts as a process has the real backends.
     with (
-        patch.dict(OPENERS, {name: faulty(name, opener) for name, opener in OPENERS.items()}),
+        patch.dict(KINDS, {name: faulty(name, kind) for name, kind in KINDS.items()}),
         patch("detector.choosing.PATIENCE", Patience(retry_s=float(os.environ["RETRY_S"]), retry_alone_s=0.5)),
     ):
         sys.exit(main())

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import pytest
 from detector.artifacts import Artifacts
-from detector.backends import OPENERS, Backend, BackendError
+from detector.backends import KINDS, Backend, BackendError
+from detector.families.yunet import NMS_IOU, yunet
 from detector.geometry import InputSize, LetterboxCanvas
 from detector.host import cpu_name
 from detector.measuring import load
-from detector.yunet import NMS_IOU, decode, grid
+from detector.opening import Files
 
 from facewire.boxes import iou
 from facewire.messages import Face
@@ -32,8 +33,7 @@ def artifacts() -> Artifacts:
 
 @pytest.fixture(scope="module", params=["onnxruntime", "tvm"])
 def backend(request: pytest.FixtureRequest, artifacts: Artifacts) -> Backend:
-    path = artifacts.static_model if request.param == "onnxruntime" else artifacts.library(cpu_name())
-    return OPENERS[request.param](path, 1)
+    return KINDS[request.param].open(artifacts.file(request.param, cpu_name()), 1)
 
 
 def photo_at_640(path: Path) -> np.ndarray:
@@ -52,7 +52,7 @@ def opencv_faces(canvas: np.ndarray, model: Path, scale: float) -> tuple[np.ndar
 
 def our_faces(picture: np.ndarray, backend: Backend) -> tuple[tuple[Face, ...], np.ndarray, float]:
     canvas, placed = LetterboxCanvas(SIZE).fill(picture)
-    return decode(backend.infer(canvas), grid(SIZE), placed, SCORE_THRESHOLD), canvas[0], placed.scale_x
+    return yunet(SIZE).decode(backend.infer(canvas), placed, SCORE_THRESHOLD), canvas[0], placed.scale_x
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda path: path.stem)
@@ -73,10 +73,11 @@ def test_photos_are_there() -> None:
 
 
 def test_landmarks_lie_inside_their_face_and_in_order(artifacts: Artifacts) -> None:
-    backend = OPENERS["onnxruntime"](artifacts.static_model, 1)
+    backend = KINDS["onnxruntime"].open(artifacts.static_model, 1)
     picture = photo_at_640(PHOTOS[-1])
     faces, _, _ = our_faces(picture, backend)
     for face in faces:
+        assert face.landmarks is not None
         right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
         assert right_eye[0] < left_eye[0]
         assert right_mouth[0] < left_mouth[0]
@@ -84,15 +85,15 @@ def test_landmarks_lie_inside_their_face_and_in_order(artifacts: Artifacts) -> N
 
 
 def test_a_broken_library_is_said_in_one_line(tmp_path: Path) -> None:
-    for name in OPENERS:
+    for name in KINDS:
         broken = tmp_path / f"broken-{name}.so"
         broken.write_bytes(b"no library")
         with pytest.raises(BackendError, match="broken"):
-            OPENERS[name](broken, 1)
+            KINDS[name].open(broken, 1)
 
 
 def test_the_measurement_chose_the_fastest_that_agrees(artifacts: Artifacts) -> None:
-    choice = load(artifacts.choice(cpu_name()))
+    choice = load(Files(artifacts).choice)
     assert choice is not None, "scripts/setup measures"
     usable = {row.backend: row.median_ms for row in choice.rows if not row.problem and row.median_ms}
     assert set(usable) == {"onnxruntime", "tvm"}

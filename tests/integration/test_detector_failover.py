@@ -19,6 +19,7 @@ from detector.artifacts import Artifacts
 from detector.geometry import InputSize
 from detector.host import cpu_name
 from detector.measuring import Choice, Measurement, save
+from detector.opening import Files
 
 from facewire import keys
 from facewire.codec import decode
@@ -115,7 +116,7 @@ def cache(tmp_path: Path) -> Path:
     cache = Path(shutil.copytree(CACHE, tmp_path / "cache"))
     assert artifacts(cache).library(cpu_name()).exists(), "scripts/setup test compiles it"
     rows = (Measurement("onnxruntime", 2.0, 2.0, 0.0), Measurement("tvm", 1.0, 1.0, 0.0))
-    save(Choice("tvm", rows), artifacts(cache).choice(cpu_name()))
+    save(Choice("tvm", rows), Files(artifacts(cache)).choice)
     return cache
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from detector.backends import OPENERS
+from detector.backends import KINDS
 from detector.geometry import InputSize, LetterboxCanvas
 from detector.host import cpu_name
 
@@ -25,6 +25,6 @@ def test_tvm_agrees_with_onnxruntime(size: InputSize, tmp_path: Path) -> None:
     picture = cv2.imread(str(PHOTO))
     assert picture is not None
     canvas, _ = LetterboxCanvas(size).fill(np.asarray(picture))
-    truth, ours = ([np.array(each) for each in OPENERS[name](path, 1).infer(canvas)] for name, path in files.items())
+    truth, ours = ([np.array(each) for each in KINDS[name].open(path, 1).infer(canvas)] for name, path in files.items())
     assert [each.shape for each in ours] == [each.shape for each in truth]
     assert max(float(np.abs(one - other).max()) for one, other in zip(ours, truth, strict=True)) <= 1e-3

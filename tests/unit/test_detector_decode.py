@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from detector.geometry import InputSize, LetterboxCanvas, fit
+from detector.families.yunet import yunet
+from detector.geometry import InputSize, LetterboxCanvas, Views, fit
 from detector.nms import keep_best
 from detector.settings import DetectorSettings
-from detector.yunet import decode, grid
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def silent_tensors() -> list[NDArray[np.float32]]:
 
 
 def test_nothing_is_found_in_silence() -> None:
-    assert decode(silent_tensors(), grid(SIZE), fit(640, 480, SIZE), 0.5) == ()
+    assert yunet(SIZE).decode(silent_tensors(), fit(640, 480, SIZE), 0.5) == ()
 
 
 def test_a_cell_becomes_a_face_in_pixels_of_the_picture() -> None:
@@ -32,19 +32,20 @@ def test_a_cell_becomes_a_face_in_pixels_of_the_picture() -> None:
     tensors[4][0, cell] = 1.0
     tensors[7][0, cell] = (0.5, 0.25, np.log(2.0), np.log(3.0))
     tensors[10][0, cell] = np.tile((1.0, -1.0), 5)
-    (face,) = decode(tensors, grid(SIZE), fit(640, 480, SIZE), 0.5)
+    (face,) = yunet(SIZE).decode(tensors, fit(640, 480, SIZE), 0.5)
     # Column 5, row 3 of stride 16; the picture is twice as large as its place in the input.
     centre_x, centre_y, width, height = 2 * 16 * 5.5, 2 * 16 * 3.25, 2 * 16 * 2, 2 * 16 * 3
     expected = (centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2)
     assert face.xyxy == pytest.approx(expected, rel=1e-5)
     assert face.score == pytest.approx(0.9, abs=1e-6)
+    assert face.landmarks is not None
     assert face.landmarks[0] == pytest.approx((2 * 16 * 6, 2 * 16 * 2), rel=1e-5)
 
 
 def test_faces_below_the_threshold_are_left_out() -> None:
     tensors = silent_tensors()
     tensors[0][0, 7] = tensors[3][0, 7] = 0.49
-    assert decode(tensors, grid(SIZE), fit(640, 480, SIZE), 0.5) == ()
+    assert yunet(SIZE).decode(tensors, fit(640, 480, SIZE), 0.5) == ()
 
 
 @given(width=st.integers(1, 4000), height=st.integers(1, 4000))
@@ -96,3 +97,16 @@ def test_what_is_kept_does_not_overlap_and_what_is_dropped_overlaps_something_be
 def test_input_size_that_does_not_fit_the_strides_is_refused() -> None:
     with pytest.raises(ValueError, match="multiples of 32"):
         DetectorSettings(detector_input="300x250")
+
+
+def test_each_network_gets_its_own_view_of_the_same_picture() -> None:
+    views, wide, small = Views(), InputSize(64, 32), InputSize(32, 32)
+    views.show(np.full((10, 20, 3), 200, np.uint8))
+    first, placed = views.at(wide)
+    assert (first.shape, placed.width, placed.height) == ((1, 32, 64, 3), 64, 32)
+    assert views.at(small)[0].shape == (1, 32, 32, 3)
+    assert views.at(wide)[0] is first
+
+    views.show(np.full((10, 20, 3), 100, np.uint8))
+    assert views.at(wide)[0].max() == 100
+    assert views.at(small)[1].height == 16

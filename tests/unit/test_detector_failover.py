@@ -1,24 +1,42 @@
 """Failing backends are replaced, tried again ever more seldom, and taken back when they are right again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from detector.candidate import Candidate, Patience
-from detector.examining import Examiner
+from detector.examining import Examiner, Truth
 from detector.failover import Failover, HopelessError
-from detector.geometry import Canvas, InputSize, Tensor
+from detector.families import Family
+from detector.geometry import Canvas, InputSize, Letterbox, Tensor, Views
 from detector.guarding import Guard, Reason, TroubleError
-from detector.yunet import output_shapes
+
+from facewire.messages import Face
 
 SIZE = InputSize(64, 32)
-PICTURE = np.zeros((1, 32, 64, 3), np.uint8)
+PHOTO = np.zeros((32, 64, 3), np.uint8)
+SHAPES = ((1, 2), (1, 3))
 PATIENCE = Patience()
 
 
 def outputs(value: float = 0.5) -> list[Tensor]:
-    return [np.full(shape, value, np.float32) for shape in output_shapes(SIZE)]
+    return [np.full(shape, value, np.float32) for shape in SHAPES]
+
+
+def one_face(tensors: Sequence[Tensor], _: Letterbox, __: float) -> tuple[Face, ...]:
+    """Decode outputs into a face that lies the further to the right the larger they are."""
+    left = float(tensors[0][0, 0]) * 10
+    return (Face((left, 0, left + 10, 10), 0.9, None),)
+
+
+FAMILY = Family("fake", SIZE, SHAPES, 50.0, one_face)
+
+
+def views() -> Views:
+    shown = Views()
+    shown.show(PHOTO)
+    return shown
 
 
 @dataclass
@@ -89,7 +107,7 @@ class Scene:
     """Backends `fast` and `slow` (or others) under a failover, and what it said of them."""
 
     def __init__(self, *names: str) -> None:
-        self.clock = Clock()
+        self.clock, self.views = Clock(), views()
         self.scripts = {name: Script() for name in names or ("fast", "slow")}
         self.said: list[tuple[str, Reason]] = []
         self.failover = Failover(lambda candidate, trouble: self.said.append((candidate.name, trouble.reason)))
@@ -101,14 +119,14 @@ class Scene:
 
     @property
     def examiner(self) -> Examiner:
-        examiner = Examiner(SIZE)
+        examiner = Examiner(FAMILY, Truth(PHOTO))
         examiner.require_right("fast", outputs())
         return examiner
 
     def frame(self, after_s: float = 0.2) -> str | None:
         """Show a frame; returns who answered."""
         self.clock.now_s += after_s
-        answer = self.failover.infer(PICTURE)
+        answer = self.failover.infer(self.views)
         if answer is not None:
             assert answer.tensors is self.scripts[answer.backend].gives
         return answer.backend if answer is not None else None
@@ -369,19 +387,30 @@ def test_a_better_one_is_loaded_beside_the_one_at_work() -> None:
 
 @pytest.mark.parametrize("value", [50.0, -50.0])
 def test_sane_outputs_pass(value: float) -> None:
-    Examiner(SIZE).require_sane(outputs(value))
+    Examiner(FAMILY, Truth(PHOTO)).require_sane(outputs(value))
 
 
 def test_what_is_right_is_learnt_from_the_first_and_from_the_reference_for_good() -> None:
-    examiner, mine = Examiner(SIZE), outputs(0.5)
+    examiner, mine = Examiner(FAMILY, Truth(PHOTO)), outputs(0.5)
     examiner.require_right("fast", mine)
     # A backend may use its buffers again.
     mine[0][:] = 9
     examiner.require_right("slow", outputs(0.5005))
-    with pytest.raises(TroubleError, match=r"garbage: outputs for the check picture are off by 0\.1"):
+    with pytest.raises(TroubleError, match=r"garbage: in the check photo: 1 of 1 faces not found \(IoU 0\.82\)"):
         examiner.require_right("slow", outputs(0.6))
     examiner.require_right("onnxruntime", outputs(0.6))
     examiner.require_right("slow", outputs(0.6))
+
+
+def test_a_network_of_another_kind_need_only_see_the_same_large_faces() -> None:
+    truth = Truth(PHOTO)
+    other = replace(FAMILY, name="other", size=InputSize(32, 32))
+    Examiner(FAMILY, truth).require_right("onnxruntime", outputs(0.5))
+
+    Examiner(other, truth).require_right("fast", outputs(0.8))
+
+    with pytest.raises(TroubleError, match="in the check photo: 1 of 1 faces not found"):
+        Examiner(other, truth).require_right("fast", outputs(2.0))
 
 
 def test_a_long_complaint_becomes_one_short_line() -> None:

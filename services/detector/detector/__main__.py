@@ -40,7 +40,7 @@ def serve(settings: DetectorSettings) -> None:
         frames = Wanted(keys.FRAMES, newest=True, every=settings.detect_every)
         reader = StreamReader(service.bus, service.intake, service.metrics, [frames])
         detections = Publisher(service.bus, keys.DETECTIONS, service.metrics)
-        finder = FaceFinder(settings.input_size, settings.score_threshold, service.metrics)
+        finder = FaceFinder(settings.score_threshold, service.metrics)
         artifacts = artifacts_of(settings)
         wanted = settings.detector_backend
         backend = BackendInUse(wanted, artifacts, service.log, service.heartbeat, service.metrics, service.stop)

@@ -1,6 +1,7 @@
 """What is made from a model, and where it is kept: one file per model, input, CPU and threads."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,10 @@ class Artifacts:
         """The ONNX model with its input size fixed."""
         return self.cache / f"{self.stem}.onnx"
 
+    def file(self, backend: str, cpu: str) -> Path:
+        """Name what a backend loads on a host."""
+        return self.static_model if backend == "onnxruntime" else self.library(cpu)
+
     def library(self, cpu: str) -> Path:
         """Name the library for a host's CPU; another TVM, or other loops of ours, make another."""
         return self.cache / self._library_name(cpu)
@@ -49,10 +54,16 @@ class Artifacts:
         # Threads too: a library is cut into as many strips.
         return f"{self.stem}-{cpu}-{self.threads}t-tvm{version('apache-tvm')}-{_loops()}.so"
 
-    def choice(self, host: str) -> Path:
-        """Name the record of which backend is fastest on a host."""
+    def choice(self, cpu: str, among: Sequence[str]) -> Path:
+        """Name the record of which backend is fastest on a host.
+
+        Args:
+            cpu: the host's.
+            among: backends and devices that there are: with another, there is another choice to be made.
+        """
+        there = hashlib.sha256(" ".join(among).encode()).hexdigest()[:HASH_LETTERS]
         versions = f"tvm{version('apache-tvm')}-{_loops()}-onnxruntime{version('onnxruntime')}"
-        return self.cache / f"{self.stem}-{host}-{self.threads}t-{versions}.choice.json"
+        return self.cache / f"{self.stem}-{cpu}-{self.threads}t-{versions}-{there}.choice.json"
 
 
 def _loops() -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from detector.examining import Examiner
-from detector.geometry import Canvas, Tensor
+from detector.families import Family
+from detector.geometry import Tensor, Views
 from detector.guarding import Clock, Guard, TroubleError
 
 
@@ -65,6 +66,11 @@ class Candidate:
         self._retry_s = self._back_s = clock()
 
     @property
+    def family(self) -> Family:
+        """The network that it runs."""
+        return self._examiner.family
+
+    @property
     def exhausted(self) -> bool:
         """Whether so many of its threads hang that this process does not try it again."""
         self._left = [guard for guard in self._left if guard.stuck]
@@ -75,11 +81,11 @@ class Candidate:
         """How long until it may be tried again."""
         return max(0.0, self._retry_s - self._clock())
 
-    def infer(self, canvas: Canvas, *, alone: bool) -> Sequence[Tensor] | None:
+    def infer(self, views: Views, *, alone: bool) -> Sequence[Tensor] | None:
         """Run the network once.
 
         Args:
-            canvas: the picture.
+            views: the picture.
             alone: no other backend could take the picture, so this one is given more time.
 
         Returns:
@@ -92,6 +98,7 @@ class Candidate:
         # Still loading, or at an earlier picture whose outputs are of no use any more.
         if guard.busy and self._wait(guard, alone=alone) is None:
             return None
+        canvas, _ = views.at(self.family.size)
         guard.ask(canvas)
         tensors = self._wait(guard, alone=alone)
         self._late = self._late + 1 if tensors is None else 0

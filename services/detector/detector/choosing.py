@@ -2,21 +2,20 @@
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from threading import Event
 
 from prometheus_client import Counter
 
 from detector.artifacts import Artifacts
-from detector.backends import REFERENCE, BackendError
+from detector.backends import KINDS, REFERENCE, BackendError
 from detector.candidate import Candidate, Patience
-from detector.examining import Examiner
-from detector.failover import Failover, HopelessError
-from detector.geometry import Canvas, Tensor
+from detector.examining import Examiner, Truth
+from detector.failover import Answer, Failover, HopelessError
+from detector.geometry import InputSize, Views
 from detector.guarding import Guard, TroubleError
-from detector.host import cpu_name
 from detector.measuring import Choice, load
 from detector.opening import Files
+from detector.photo import check_photo
 from detector.preparation import Background
 from facewire.heartbeat import Heartbeat
 from facewire.log import Log
@@ -61,7 +60,8 @@ class BackendInUse:
         )
         self._background = Background()
         self._failover = Failover(self._count)
-        self._examiner = Examiner(artifacts.size)
+        self._truth = Truth(check_photo(artifacts.model.parent))
+        self._photo = Views()
         self._candidates: dict[str, Candidate] = {}
         self._why = ""
         self._logged = ("", "")
@@ -70,7 +70,13 @@ class BackendInUse:
         else:
             self._start_only(wanted)
 
-    def infer(self, canvas: Canvas) -> Sequence[Tensor]:
+    @property
+    def size(self) -> InputSize:
+        """The input of the backend that answered last."""
+        candidate = self._candidates.get(self.name)
+        return candidate.family.size if candidate is not None else self._artifacts.size
+
+    def infer(self, views: Views) -> Answer:
         """Run the network once, on the best backend that works.
 
         Raises:
@@ -79,7 +85,7 @@ class BackendInUse:
         if self._background.just_ended():
             self._adopt()
         try:
-            answer = self._failover.infer(canvas)
+            answer = self._failover.infer(views)
         except HopelessError as error:
             self._log.critical("every backend hangs; only a new process can try again")
             raise SystemExit(1) from error
@@ -89,7 +95,7 @@ class BackendInUse:
             raise NoBackendError(story)
         self._heartbeat.ready("backend")
         self._show(answer.backend)
-        return answer.tensors
+        return answer
 
     def blame(self, error: BackendError) -> None:
         """Count a frame that was lost; if the outputs for it made no sense, the backend that gave them has failed."""
@@ -152,7 +158,7 @@ class BackendInUse:
             best.warm_up()
 
     def _measured(self) -> Choice | None:
-        choice = load(self._artifacts.choice(cpu_name()))
+        choice = load(self._files.choice)
         for row in choice.rows if choice is not None else ():
             self._log.info("backend measured", **{field: getattr(row, field) for field in row.__slots__})
         return choice
@@ -165,11 +171,17 @@ class BackendInUse:
         self._why = why
 
     def _candidate(self, name: str) -> Candidate:
-        start = partial(Guard, name, self._files.loader(name), self._examiner.picture)
-        return Candidate(name, start, self._examiner, time.monotonic, PATIENCE)
+        examiner = Examiner(KINDS[name].family(self._artifacts.size), self._truth)
+
+        def start() -> Guard:
+            opening = self._files.opening(name)
+            return Guard(name, opening.load, examiner.picture, abort=opening.abort)
+
+        return Candidate(name, start, examiner, time.monotonic, PATIENCE)
 
     def _works(self) -> bool:
-        answer = self._failover.infer(self._examiner.picture)
+        self._photo.show(self._truth.photo)
+        answer = self._failover.infer(self._photo)
         if answer is not None:
             self._show(answer.backend)
         return answer is not None

@@ -1,33 +1,63 @@
 """Tell a network's sane outputs from garbage, and its right ones from wrong ones."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from detector.agreement import FAINT, disagreement, disagreement_of_kinds
 from detector.backends import REFERENCE
-from detector.geometry import Canvas, InputSize, Tensor
+from detector.families import Family
+from detector.geometry import Canvas, LetterboxCanvas, Tensor
 from detector.guarding import TroubleError
-from detector.measuring import AGREE_WITHIN, check_picture, difference
-from detector.yunet import output_shapes
+from facewire.messages import Face
+from facewire.pixels import Picture
 
-# Scores, and offsets in cells: no more than 6 on photos and on noise.
-LARGEST = 50.0
+
+@dataclass(frozen=True, slots=True)
+class _Right:
+    family: str
+    faces: tuple[Face, ...]
+
+
+class Truth:
+    """The faces in the check photo.
+
+    They are learnt from the first backend that starts, since it agreed with the reference when it was measured; from
+    the reference itself as soon as that runs.
+
+    Args:
+        photo: (height, width, 3) uint8 BGR, with faces in it.
+    """
+
+    def __init__(self, photo: Picture) -> None:
+        self.photo = photo
+        self._right: _Right | None = None
+
+    def complaint(self, backend: str, family: str, faces: tuple[Face, ...]) -> str:
+        """Say what is wrong with the faces that a backend found in the photo; empty where nothing is."""
+        if self._right is None or backend == REFERENCE:
+            self._right = _Right(family, faces)
+            return ""
+        if family == self._right.family:
+            return disagreement(faces, self._right.faces)
+        return disagreement_of_kinds(faces, self._right.faces, self.photo.shape[0])
 
 
 class Examiner:
-    """Knows the shapes of sane outputs, and the right ones for one picture.
-
-    What is right is learnt from the first backend that starts, since it agreed with the reference when it was
-    measured; from the reference itself as soon as that runs.
+    """Knows a network's sane outputs, and the right faces of one photo.
 
     Args:
-        size: the network's input.
+        family: the network.
+        truth: the photo, and what is to be found in it.
     """
 
-    def __init__(self, size: InputSize) -> None:
-        self.picture: Canvas = check_picture(size)
-        self._shapes = output_shapes(size)
-        self._right: list[Tensor] | None = None
+    def __init__(self, family: Family, truth: Truth) -> None:
+        self.family = family
+        # A canvas of its own: while a backend loads, it keeps this one for long.
+        canvas, self._placed = LetterboxCanvas(family.size).fill(truth.photo)
+        self.picture: Canvas = canvas
+        self._truth = truth
 
     def require_sane(self, tensors: Sequence[Tensor]) -> None:
         """Look at the outputs for any picture; 10 µs.
@@ -36,13 +66,13 @@ class Examiner:
             TroubleError: they cannot be the network's.
         """
         shapes = tuple(tensor.shape for tensor in tensors)
-        if shapes != self._shapes:
-            wrong = [shape for shape in shapes if shape not in self._shapes]
+        if shapes != self.family.shapes:
+            wrong = [shape for shape in shapes if shape not in self.family.shapes]
             raise TroubleError("garbage", f"{len(shapes)} outputs, shapes that should not be: {wrong}")
         values = np.concatenate(tensors, axis=None)
         # A NaN fails the comparison too.
-        if not (values.max() <= LARGEST and values.min() >= -LARGEST):
-            raise TroubleError("garbage", f"outputs are not within ±{LARGEST:g}")
+        if not (values.max() <= self.family.largest and values.min() >= -self.family.largest):
+            raise TroubleError("garbage", f"outputs are not within ±{self.family.largest:g}")
 
     def require_right(self, name: str, tensors: Sequence[Tensor]) -> None:
         """Look at the outputs for `picture`.
@@ -51,8 +81,10 @@ class Examiner:
             TroubleError: they are not what they should be.
         """
         self.require_sane(tensors)
-        if self._right is None or name == REFERENCE:
-            # Copies: a backend's outputs are valid until its next call only.
-            self._right = [np.array(tensor) for tensor in tensors]
-        elif (error := difference(tensors, self._right)) > AGREE_WITHIN:
-            raise TroubleError("garbage", f"outputs for the check picture are off by {error:.2g}")
+        try:
+            faces = self.family.decode(tensors, self._placed, FAINT)
+        except ValueError as error:
+            raise TroubleError("garbage", f"faces that cannot be: {error}") from error
+        complaint = self._truth.complaint(name, self.family.name, faces)
+        if complaint:
+            raise TroubleError("garbage", f"in the check photo: {complaint}")

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from detector.candidate import Candidate
-from detector.geometry import Canvas, Tensor
+from detector.families import Family
+from detector.geometry import Tensor, Views
 from detector.guarding import TroubleError
 
 
@@ -14,9 +15,10 @@ class HopelessError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A network's outputs, and the backend that gave them; valid until the next call."""
+    """A network's outputs, which network it was, and the backend that gave them; valid until the next call."""
 
     backend: str
+    family: Family
     tensors: Sequence[Tensor]
 
 
@@ -45,7 +47,7 @@ class Failover:
                 gone.close()
         self._candidates = list(candidates)
 
-    def infer(self, canvas: Canvas) -> Answer | None:
+    def infer(self, views: Views) -> Answer | None:
         """Run the network once, on the best backend that can.
 
         Returns:
@@ -58,12 +60,12 @@ class Failover:
         usable = [candidate for candidate in self._candidates if candidate.trouble is None]
         for candidate in usable:
             try:
-                tensors = candidate.infer(canvas, alone=candidate is usable[-1])
+                tensors = candidate.infer(views, alone=candidate is usable[-1])
             except TroubleError as trouble:
                 self._fail(candidate, trouble)
                 continue
             if tensors is not None:
-                return Answer(candidate.name, tensors)
+                return Answer(candidate.name, candidate.family, tensors)
         if all(candidate.exhausted and not candidate.retry_in_s for candidate in self._candidates):
             raise HopelessError
         return None

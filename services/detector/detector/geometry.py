@@ -69,3 +69,24 @@ class LetterboxCanvas:
         inner = self._canvas[0, : placed.height, : placed.width]
         cv2.resize(picture, (placed.width, placed.height), dst=inner, interpolation=cv2.INTER_LINEAR)
         return self._canvas, placed
+
+
+class Views:
+    """One picture as each network wants it, letterboxed when first asked for, in buffers that all pictures share."""
+
+    def __init__(self) -> None:
+        self._canvases: dict[InputSize, LetterboxCanvas] = {}
+        self._made: dict[InputSize, tuple[Canvas, Letterbox]] = {}
+        self._picture: Picture = np.zeros((1, 1, 3), np.uint8)
+
+    def show(self, picture: Picture) -> None:
+        """Turn to another picture, (H, W, 3) BGR or (H, W) gray uint8; what earlier views gave is void."""
+        self._picture = picture
+        self._made.clear()
+
+    def at(self, size: InputSize) -> tuple[Canvas, Letterbox]:
+        """Return the picture letterboxed at a size, and its placement; valid until the next `show`."""
+        if size not in self._made:
+            canvas = self._canvases.setdefault(size, LetterboxCanvas(size))
+            self._made[size] = canvas.fill(self._picture)
+        return self._made[size]

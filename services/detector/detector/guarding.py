@@ -52,10 +52,19 @@ class Guard:
         load: loads the backend.
         first: the first job's picture.
         clock: seconds that only go forward.
+        abort: ends what the thread may wait for, where that can be done from outside.
     """
 
-    def __init__(self, name: str, load: Callable[[], Backend], first: Canvas, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], Backend],
+        first: Canvas,
+        clock: Clock = time.monotonic,
+        abort: Callable[[], None] = lambda: None,
+    ) -> None:
         self._clock = clock
+        self._abort = abort
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._job: _Job | None = None
         self.loading = True
@@ -106,6 +115,7 @@ class Guard:
     def leave(self) -> None:
         """Let the thread end, now or when its job does."""
         self._jobs.put(None)
+        self._abort()
 
 
 def _work(load: Callable[[], Backend], jobs: "SimpleQueue[_Job | None]") -> None:

@@ -8,6 +8,26 @@ from pathlib import Path
 TELLING = ("model name", "flags", "features", "cpu implementer", "cpu part", "cpu variant")
 
 
+DEVICES = ("dri/renderD*", "apex_*")
+"""Files in /dev of what may run a network: graphics processors, Edge TPUs on PCIe."""
+EDGE_TPU_USB = ("1a6e:089a", "18d1:9302")
+"""An Edge TPU's id on USB: before its first use, and after."""
+
+
+def devices(dev: Path = Path("/dev"), usb: Path = Path("/sys/bus/usb/devices")) -> list[str]:
+    """Name the devices beside the CPU that may run a network here."""
+    found = [str(each.relative_to(dev)) for pattern in DEVICES for each in sorted(dev.glob(pattern))]
+    ids = {f"{_read(each)}:{_read(each.with_name('idProduct'))}" for each in usb.glob("*/idVendor")}
+    return [*found, *(["usb-edgetpu"] if ids.intersection(EDGE_TPU_USB) else [])]
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Return a short name that changes when the CPU's kind or its instructions change."""
     try:

@@ -1,8 +1,11 @@
-"""Time every backend that works on this host with the real model, and choose the fastest that agrees."""
+"""Time every backend that works on this host with a real photo, and choose the fastest that agrees."""
 
 import json
+import signal
 import statistics
-import time
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,14 +13,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from detector.backends import OPENERS, REFERENCE, Backend, BackendError
-from detector.geometry import Canvas, InputSize, Tensor
+from detector.agreement import FAINT
+from detector.backends import KINDS, REFERENCE, BackendError
+from detector.examining import Truth
+from detector.geometry import InputSize, LetterboxCanvas, Tensor
+from detector.guarding import LONGEST_TEXT
+from facewire.messages import Face
+from facewire.pixels import Picture
 
-WARM_UP = 5
-RUNS = 40
-# Outputs lie within 0..1 and a few cells; two right float32 implementations differ by some 1e-6 here.
-AGREE_WITHIN = 1e-3
-MS_PER_S = 1000
+LONGEST_S = 60.0
+"""For one backend: to load on a busy Pi, and then some fifty inferences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,41 @@ class Choice:
         return f"{self.chosen} of: " + ", ".join(map(str, self.rows))
 
 
-def measure(files: Mapping[str, Path], size: InputSize, threads: int) -> Choice:
-    """Time each backend whose file is given; the reference must be among them.
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """What a backend gave for the check photo."""
+
+    family: str
+    spent_ms: Sequence[float]
+    tensors: Sequence[Tensor]
+    faces: tuple[Face, ...]
+
+
+def measure(files: Mapping[str, Path], size: InputSize, threads: int, photo: Picture) -> Choice:
+    """Time each kind of backend; those that cannot run here say why.
 
     Args:
-        files: backend name to the file that it loads.
-        size: the network's input.
+        files: backend name to the file that it loads, which need not be there, but for the reference's.
+        size: the input of the network that the operator wants.
         threads: how many threads one inference may use.
+        photo: (height, width, 3) uint8 BGR, with faces in it.
+
+    Raises:
+        BackendError: the reference cannot run here.
     """
-    canvas = check_picture(size)
-    truth = [np.array(output) for output in OPENERS[REFERENCE](files[REFERENCE], threads).infer(canvas)]
-    rows = tuple(_measure_one(name, path, threads, canvas, truth) for name, path in files.items())
+    truth = Truth(photo)
+    reference = _timed(REFERENCE, files[REFERENCE], size, threads, photo)
+
+    def row(name: str, path: Path) -> Measurement:
+        if not path.exists():
+            return Measurement(name, None, None, None, KINDS[name].missing)
+        try:
+            timed = reference if name == REFERENCE else _timed(name, path, size, threads, photo)
+        except BackendError as error:
+            return Measurement(name, None, None, None, " ".join(str(error).split())[:LONGEST_TEXT])
+        return _row(name, timed, reference, truth)
+
+    rows = tuple(row(name, files[name]) for name in (REFERENCE, *(name for name in files if name != REFERENCE)))
     # The reference agrees with itself, so there is a first.
     return Choice(chosen=Choice("", rows).ranked[0], rows=rows)
 
@@ -86,35 +115,41 @@ def load(path: Path) -> Choice | None:
         choice = msgspec.json.decode(path.read_bytes(), type=Choice)
     except (OSError, ValueError):
         return None
-    return choice if choice.chosen in OPENERS else None
+    return choice if {choice.chosen, *choice.ranked} <= KINDS.keys() else None
 
 
-def _measure_one(name: str, path: Path, threads: int, canvas: Canvas, truth: Sequence[Tensor]) -> Measurement:
+def _row(name: str, timed: _Timed, reference: _Timed, truth: Truth) -> Measurement:
+    problem = truth.complaint(name, timed.family, timed.faces)
+    p90_ms = statistics.quantiles(timed.spent_ms, n=10)[-1]
+    error = difference(timed.tensors, reference.tensors) if timed.family == reference.family else None
+    return Measurement(name, statistics.median(timed.spent_ms), p90_ms, error, problem)
+
+
+def _timed(name: str, path: Path, size: InputSize, threads: int, photo: Picture) -> _Timed:
+    family = KINDS[name].family(size)
+    canvas, placed = LetterboxCanvas(family.size).fill(photo)
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answer = Path(folder) / "canvas.npy", Path(folder) / "answer.npz"
+        np.save(asked, canvas)
+        _run(name, str(path), str(threads), str(asked), str(answer))
+        with np.load(answer) as kept:
+            spent_ms, *tensors = (kept[each] for each in kept.files)
+    if tuple(tensor.shape for tensor in tensors) != family.shapes:
+        raise BackendError(f"outputs of shapes that should not be: {[tensor.shape for tensor in tensors]}")
     try:
-        backend = OPENERS[name](path, threads)
-    except BackendError as error:
-        return Measurement(name, None, None, None, str(error))
-    outputs = backend.infer(canvas)
-    max_abs_error = difference(outputs, truth)
-    spent_ms = _time(backend, canvas)
-    problem = "" if max_abs_error <= AGREE_WITHIN else f"differs from {REFERENCE} by {max_abs_error:.2g}"
-    p90_ms = statistics.quantiles(spent_ms, n=10)[-1]
-    return Measurement(name, statistics.median(spent_ms), p90_ms, max_abs_error, problem)
+        faces = family.decode(tensors, placed, FAINT)
+    except ValueError as error:
+        raise BackendError(f"faces that cannot be: {error}") from error
+    return _Timed(family.name, spent_ms.tolist(), tensors, faces)
 
 
-def _time(backend: Backend, canvas: Canvas) -> list[float]:
-    for _ in range(WARM_UP):
-        backend.infer(canvas)
-    spent_ms = []
-    for _ in range(RUNS):
-        started_s = time.perf_counter()
-        backend.infer(canvas)
-        spent_ms.append((time.perf_counter() - started_s) * MS_PER_S)
-    return spent_ms
-
-
-def check_picture(size: InputSize) -> Canvas:
-    """Return a picture-like canvas: the time does not depend on content, and every backend must answer it alike."""
-    rows, columns = np.mgrid[: size.height, : size.width].astype(np.float32)
-    waves = [127 + 127 * np.sin(rows / (7 + k) + columns / (11 - k)) for k in range(3)]
-    return np.stack(waves, axis=-1)[None].astype(np.uint8)
+def _run(*arguments: str) -> None:
+    command = [sys.executable, "-m", "detector.timing", *arguments]
+    try:
+        done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, timeout=LONGEST_S)  # noqa: S603
+    except subprocess.TimeoutExpired as error:
+        raise BackendError(f"no answer within {LONGEST_S:g} s") from error
+    if done.returncode < 0:
+        raise BackendError(f"its process was ended by {signal.Signals(-done.returncode).name}")
+    if done.returncode:
+        raise BackendError((done.stderr.strip().splitlines() or ["no reason given"])[-1])

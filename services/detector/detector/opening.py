@@ -1,13 +1,33 @@
-"""Load a backend from its file, on the host whose files those are."""
+"""Load a backend from its file, on the host whose file that is."""
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from detector import sealing
 from detector.artifacts import Artifacts
-from detector.backends import OPENERS, REFERENCE, Backend, BackendError
-from detector.host import cpu_name
+from detector.backends import KINDS, REFERENCE, Backend, BackendError
+from detector.host import cpu_name, devices
+from detector.isolating import Isolation
 from detector.preparation import PreparationError, run_step
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One try to load a backend; `load` in the thread that will use it, `abort` from any to end what hangs."""
+
+    load: Callable[[], Backend]
+    abort: Callable[[], None] = lambda: None
+
+
+def opening(name: str, path: Path, threads: int) -> Opening:
+    """Return how a backend is loaded from a file: here, or in a process of its own where it drives a device."""
+    kind = KINDS[name]
+    if kind.isolated:
+        isolation = Isolation(name, path, threads)
+        return Opening(isolation.load, isolation.abort)
+    return Opening(lambda: kind.open(path, threads))
 
 
 class Files:
@@ -20,32 +40,61 @@ class Files:
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
 
-    def loader(self, name: str) -> Callable[[], Backend]:
-        """Return what loads a backend; it raises BackendError where that fails."""
-        return self._reference if name == REFERENCE else lambda: self._load(name)
+    def opening(self, name: str) -> Opening:
+        """Return how to load a backend now; it raises BackendError where that fails."""
+        if name == REFERENCE:
+            return Opening(self._reference)
+        opened = opening(name, self.path(name), self._artifacts.threads)
+
+        def load() -> Backend:
+            self._require_intact(name)
+            return opened.load()
+
+        return Opening(load, opened.abort)
 
     def has(self, name: str) -> bool:
         """Say whether a backend's file is there."""
-        return self._path(name).exists()
+        return self.path(name).exists()
+
+    def there(self) -> list[str]:
+        """Name the backends whose files are there."""
+        return [name for name in KINDS if self.has(name)]
+
+    @property
+    def choice(self) -> Path:
+        """Where the choice among what there is now is kept."""
+        return self._artifacts.choice(cpu_name(), [*self.there(), *devices()])
 
     def discard(self, name: str) -> None:
         """Remove a file that does not load (a power cut may leave one empty), so that it is made again."""
-        self._path(name).unlink(missing_ok=True)
+        if self._made(name):
+            sealing.remove(self.path(name))
+
+    def path(self, name: str) -> Path:
+        """Name the file that a backend loads."""
+        return self._artifacts.file(name, cpu_name())
 
     def _reference(self) -> Backend:
         # The last resort must not fail for want of a file that takes a second to make.
         if self.has(REFERENCE):
             with suppress(BackendError):
-                return self._load(REFERENCE)
+                return self._load_reference()
             self.discard(REFERENCE)
         try:
             run_step("static")
         except PreparationError as error:
             raise BackendError(str(error)) from error
-        return self._load(REFERENCE)
+        return self._load_reference()
 
-    def _load(self, name: str) -> Backend:
-        return OPENERS[name](self._path(name), self._artifacts.threads)
+    def _load_reference(self) -> Backend:
+        self._require_intact(REFERENCE)
+        return KINDS[REFERENCE].open(self.path(REFERENCE), self._artifacts.threads)
 
-    def _path(self, name: str) -> Path:
-        return self._artifacts.static_model if name == REFERENCE else self._artifacts.library(cpu_name())
+    def _require_intact(self, name: str) -> None:
+        path = self.path(name)
+        if self._made(name) and not sealing.is_intact(path):
+            raise BackendError(f"{path.name} is not as it was made")
+
+    def _made(self, name: str) -> bool:
+        """Say whether the file is one that we make; else it is a model, which the manifest's hash guards."""
+        return self.path(name).parent == self._artifacts.cache

@@ -10,9 +10,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from detector import sealing
 from detector.artifacts import Artifacts
 from detector.host import cpu_name
-from detector.measuring import Choice, load
 from detector.shipping import take_shipped
 
 Say = Callable[[str], None]
@@ -34,33 +34,22 @@ def run_step(step: str) -> None:
         raise PreparationError(f"{step}: {lines[-1]}")
 
 
-def prepare(artifacts: Artifacts, say: Say) -> Choice:
-    """Do the steps that are not done yet.
-
-    Returns:
-        The choice that the measurement made.
+def make_files(artifacts: Artifacts, say: Say) -> None:
+    """Make the files that are missing, or are not as they were made.
 
     Raises:
-        PreparationError: there is no choice to be had.
+        PreparationError: the reference's cannot be made.
     """
-    if not artifacts.static_model.exists():
+    if not sealing.is_intact(artifacts.static_model):
         say(f"fixing the model's input at {artifacts.size}")
         run_step("static")
-    if not artifacts.library(cpu_name()).exists() and not take_shipped(artifacts):
+    if not sealing.is_intact(artifacts.library(cpu_name())) and not take_shipped(artifacts):
         say("compiling the model with TVM for this CPU (10 s on a PC, a minute on a Pi)")
         try:
             run_step("compile")
         except PreparationError as error:
             # Without the library there still are other backends.
             say(str(error))
-    found = load(artifacts.choice(cpu_name()))
-    if found is None:
-        say("timing every backend on this host")
-        run_step("measure")
-        found = load(artifacts.choice(cpu_name()))
-    if found is None:
-        raise PreparationError("measure: it left no choice behind")
-    return found
 
 
 class Background:

@@ -1,10 +1,10 @@
 """What the detector is told by its environment."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator
 
+from detector.backends import KINDS
 from detector.geometry import InputSize
 from facewire.settings import Settings
 
@@ -17,10 +17,17 @@ class DetectorSettings(Settings):
     models_dir: Path = Field(Path("/opt/facewire/models"), examples=["/opt/facewire/models"])
     cache_dir: Path = Field(Path("/var/cache/facewire"), examples=["/var/cache/facewire"])
     detect_every: int = Field(5, ge=1, le=300, examples=[5])
-    detector_backend: Literal["auto", "tvm", "onnxruntime"] = Field("auto", examples=["auto"])
+    detector_backend: str = Field("auto", examples=["auto"])
     detector_input: str = Field("320x256", pattern=r"^\d{2,4}x\d{2,4}$", examples=["320x256"])
     detector_threads: int = Field(1, ge=1, le=64, examples=[2])
     score_threshold: float = Field(0.5, gt=0, lt=1, examples=[0.5])
+
+    @field_validator("detector_backend")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in {"auto", *KINDS}:
+            raise ValueError(f"it must be one of: auto, {', '.join(KINDS)}")
+        return name
 
     @field_validator("detector_input")
     @classmethod

@@ -3,6 +3,7 @@
 import platform
 import shutil
 
+from detector import sealing
 from detector.artifacts import Artifacts
 from detector.host import cpu_name
 
@@ -17,14 +18,15 @@ def take_shipped(artifacts: Artifacts) -> bool:
     """Put the shipped library where this host's own would lie, whole or not at all.
 
     Returns:
-        False where none was shipped for this machine, model, input size, number of threads and TVM.
+        False where none was shipped for this machine, model, input size, number of threads and TVM, or it is spoiled.
     """
     target = FITTING.get(platform.machine())
-    if target is None or not artifacts.shipped(target).exists():
+    if target is None or not sealing.is_intact(artifacts.shipped(target)):
         return False
     library = artifacts.library(cpu_name())
     # A copy: whoever finds a library broken removes it, and a shipped one cannot be made again here.
     half_done = library.with_suffix(".tmp.so")
     shutil.copyfile(artifacts.shipped(target), half_done)
     half_done.replace(library)
+    sealing.seal(library)
     return True

@@ -2,10 +2,14 @@
 
 import sys
 
+from detector import sealing
 from detector.artifacts import Artifacts
-from detector.backends import BackendError
+from detector.backends import KINDS, BackendError
 from detector.host import cpu_name
-from detector.preparation import PreparationError, prepare
+from detector.measuring import Choice, load, measure, save
+from detector.opening import Files
+from detector.photo import check_photo
+from detector.preparation import PreparationError, make_files, run_step
 from detector.settings import DetectorSettings
 from facewire.models import model_path
 from facewire.settings import stop_operator
@@ -46,7 +50,7 @@ def do_step(step: str, settings: DetectorSettings, target: str | None = None) ->
         elif step == "measure":
             _measure(artifacts)
         else:
-            _say(str(prepare(artifacts, _say)))
+            _say(str(_prepare(artifacts)))
     except (PreparationError, BackendError, OSError) as error:
         _say(str(error))
         sys.exit(1)
@@ -56,27 +60,41 @@ def _static(artifacts: Artifacts) -> None:
     from detector.static import fix_input  # noqa: PLC0415  onnx is 30 MB that only this step needs
 
     fix_input(artifacts.model, artifacts.static_model, artifacts.size)
+    sealing.seal(artifacts.static_model)
 
 
 def _compile(artifacts: Artifacts, target: str | None) -> None:
     from detector.compiling import compilation  # noqa: PLC0415  the compiler is 300 MB that only this step needs
 
+    library = artifacts.library(cpu_name()) if target is None else artifacts.shipped(target)
     try:
         if target is None:
-            compilation.compile_for_host(artifacts.static_model, artifacts.library(cpu_name()), artifacts.threads)
+            compilation.compile_for_host(artifacts.static_model, library, artifacts.threads)
         else:
-            library = artifacts.shipped(target)
             compilation.cross_compile(artifacts.static_model, library, artifacts.threads, target)
     except compilation.CompilationError as error:
         raise PreparationError(str(error)) from error
+    sealing.seal(library)
 
 
 def _measure(artifacts: Artifacts) -> None:
-    from detector.measuring import measure, save  # noqa: PLC0415  only this step loads every backend
+    files = Files(artifacts)
+    paths = {name: files.path(name) for name in KINDS}
+    photo = check_photo(artifacts.model.parent)
+    save(measure(paths, artifacts.size, artifacts.threads, photo), files.choice)
 
-    library = artifacts.library(cpu_name())
-    files = {"onnxruntime": artifacts.static_model} | ({"tvm": library} if library.exists() else {})
-    save(measure(files, artifacts.size, artifacts.threads), artifacts.choice(cpu_name()))
+
+def _prepare(artifacts: Artifacts) -> Choice:
+    make_files(artifacts, _say)
+    files = Files(artifacts)
+    found = load(files.choice)
+    if found is None:
+        _say("timing every backend on this host")
+        run_step("measure")
+        found = load(files.choice)
+    if found is None:
+        raise PreparationError("measure: it left no choice behind")
+    return found
 
 
 def _say(text: str) -> None:

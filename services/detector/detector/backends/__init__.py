@@ -1,10 +1,13 @@
-"""What runs the network: picture in, tensors out. Each backend's library is imported only in its own file."""
+"""What runs a network: picture in, tensors out. Each backend's library is imported only in its own file."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from detector.geometry import Canvas, Tensor
+from detector.families import Family
+from detector.families.yunet import yunet
+from detector.geometry import Canvas, InputSize, Tensor
 
 
 class BackendError(Exception):
@@ -23,7 +26,7 @@ class Backend(Protocol):
             canvas: (1, height, width, 3) uint8 BGR, NHWC.
 
         Returns:
-            The outputs in the order of `yunet.OUTPUTS`, valid until the next call.
+            The outputs in the order of the family's shapes, valid until the next call.
 
         Raises:
             BackendError: the library failed.
@@ -46,6 +49,28 @@ def open_tvm(library: Path, threads: int) -> Backend:
 
 
 Opener = Callable[[Path, int], Backend]
-OPENERS: dict[str, Opener] = {"tvm": open_tvm, "onnxruntime": open_onnxruntime}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of backend.
+
+    Args:
+        open: loads it from its file, for so many threads.
+        family: the network that it runs, given the input size that the operator wants.
+        isolated: it drives a device, whose driver may take its process along: it gets one of its own.
+        missing: why its file may not be there.
+    """
+
+    open: Opener
+    family: Callable[[InputSize], Family] = yunet
+    isolated: bool = False
+    missing: str = "not made for this host"
+
+
+KINDS: dict[str, Kind] = {
+    "onnxruntime": Kind(open_onnxruntime),
+    "tvm": Kind(open_tvm),
+}
 REFERENCE = "onnxruntime"
 """The backend that the others must agree with."""

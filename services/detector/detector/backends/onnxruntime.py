@@ -9,8 +9,8 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from detector.backends import BackendError
+from detector.families.yunet import OUTPUTS
 from detector.geometry import Canvas, Tensor
-from detector.yunet import OUTPUTS
 
 # They share no base class but Exception.
 ONNXRUNTIME_ERRORS = (

@@ -7,11 +7,13 @@ formulas are those of OpenCV's `FaceDetectorYNImpl::postProcess`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.families import Family
 from detector.geometry import InputSize, Letterbox, Tensor
 from detector.nms import keep_best
 from facewire.messages import FACES_LIMIT, Face
@@ -24,6 +26,15 @@ STRIDES_PX = (8, 16, 32)
 
 # OpenCV's default for FaceDetectorYN.
 NMS_IOU = 0.3
+
+# Scores, and offsets in cells: no more than 6 on photos and on noise.
+LARGEST = 50.0
+
+
+def yunet(size: InputSize) -> Family:
+    """Return YuNet with an input of this size, whose sides are multiples of 32."""
+    cells = grid(size)
+    return Family("yunet", size, output_shapes(size), LARGEST, partial(decode, cells=cells))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +61,14 @@ def grid(size: InputSize) -> Grid:
     return Grid(np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32))
 
 
-def decode(tensors: Sequence[Tensor], cells: Grid, placed: Letterbox, score_threshold: float) -> tuple[Face, ...]:
+def decode(tensors: Sequence[Tensor], placed: Letterbox, score_threshold: float, *, cells: Grid) -> tuple[Face, ...]:
     """Turn the network's outputs into faces in pixels of the original picture, best score first.
 
     Args:
         tensors: the twelve outputs in the order of `OUTPUTS`, each (1, cells, channels) float32.
-        cells: the grid of the same input size.
         placed: how the picture lies in the input.
         score_threshold: faces below it are left out.
+        cells: the grid of the same input size.
     """
     merged = [np.concatenate([tensor[0] for tensor in tensors[at : at + 3]]) for at in (0, 3)]
     scores = np.sqrt(np.clip(merged[0][:, 0], 0, 1) * np.clip(merged[1][:, 0], 0, 1))
