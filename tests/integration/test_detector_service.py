@@ -255,7 +255,7 @@ def test_a_spoiled_choice_is_made_again_beside_the_running_service(
         eye.show(1)
         assert eye.next().backend == "onnxruntime"
         assert running.notes()["backend"] == "onnxruntime while the others are measured"
-        assert len(eye.sees(6, running, note=" of: ").faces) == 2
+        assert len(eye.sees(6, running, note="the fastest here").faces) == 2
     made = load(choice)
     assert made is not None
     assert {row.backend for row in made.rows} == {"tvm", "onnxruntime"}
@@ -270,7 +270,7 @@ def test_a_spoiled_library_is_compiled_again(tmp_path: Path, bus_url: str, cache
     with detector(tmp_path, bus_url, cache) as running:
         eye.show(1)
         assert eye.next().backend == "onnxruntime"
-        assert eye.sees(6, running, note="tvm of: ").backend == "tvm"
+        assert eye.sees(6, running, note="tvm, the fastest here").backend == "tvm"
     assert library.stat().st_size > 0
 
 

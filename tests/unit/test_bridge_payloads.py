@@ -34,6 +34,8 @@ ABBREVIATIONS = {
     "evt_typ": "event_types",
     "ic": "icon",
     "img_t": "image_topic",
+    "json_attr_t": "json_attributes_topic",
+    "json_attr_tpl": "json_attributes_template",
     "o": "origin",
     "p": "platform",
     "stat_cla": "state_class",
@@ -171,7 +173,7 @@ def test_entities_listen_to_what_the_bridge_says() -> None:
     snapshot, told = event_publications(EVENT, TOPICS)
     assert components["door_event"]["stat_t"] == told.topic
     assert components["door_snapshot"]["img_t"] == snapshot.topic
-    for key in ("fps", "latency", "problem"):
+    for key in ("fps", "latency", "backend", "problem"):
         assert components[key]["stat_t"] == health_publication([], [], TOPICS).topic
 
 
@@ -193,7 +195,7 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
 def unique_ids(node: str, *names: str) -> set[str]:
     components = described(Node(Topics("facewire", node), "x", "homeassistant"), *names)["cmps"]
     ids = {component["unique_id"] for component in components.values()}
-    assert len(ids) == len(components) == 4 * len(names) + 3
+    assert len(ids) == len(components) == 4 * len(names) + 4
     return ids
 
 

@@ -65,6 +65,7 @@ class BackendInUse:
         self._candidates: dict[str, Candidate] = {}
         self._why = ""
         self._logged = ("", "")
+        self._failed = 0
         if wanted == "auto":
             self._start()
         else:
@@ -111,7 +112,7 @@ class BackendInUse:
     def _start(self) -> None:
         choice = self._measured()
         if choice is not None:
-            self._arrange(_in_order(choice), str(choice))
+            self._arrange(_in_order(choice), choice.why)
         else:
             self._arrange([REFERENCE], f"{REFERENCE} while the others are measured")
         if not self._works() and self._unfit(REFERENCE):
@@ -152,7 +153,7 @@ class BackendInUse:
         if choice is None:
             self._why = f"{self.name}, since no other could be made ready"
             return
-        self._arrange(_in_order(choice), str(choice))
+        self._arrange(_in_order(choice), choice.why)
         best = next(iter(self._candidates.values()))
         if best.name != self.name:
             best.warm_up()
@@ -161,6 +162,8 @@ class BackendInUse:
         choice = load(self._files.choice)
         for row in choice.rows if choice is not None else ():
             self._log.info("backend measured", **{field: getattr(row, field) for field in row.__slots__})
+        if choice is not None:
+            self._heartbeat.note("backends", str(choice))
         return choice
 
     def _arrange(self, names: Sequence[str], why: str) -> None:
@@ -197,6 +200,8 @@ class BackendInUse:
 
     def _count(self, candidate: Candidate, trouble: TroubleError) -> None:
         self._failures.labels(candidate.name, trouble.reason).inc()
+        self._failed += 1
+        self._heartbeat.note("backend_failures", str(self._failed))
         self._log.warning("a backend failed", backend=candidate.name, problem=str(trouble), then=candidate.fate())
 
     def _story(self, backend: str | None) -> str:

@@ -54,8 +54,13 @@ class Choice:
         usable = [(row.median_ms, row.backend) for row in self.rows if row.median_ms is not None and not row.problem]
         return tuple(name for _, name in sorted(usable))
 
+    @property
+    def why(self) -> str:
+        """Say in a few words why it was chosen."""
+        return f"{self.chosen}, the fastest here that agrees with {REFERENCE}"
+
     def __str__(self) -> str:
-        return f"{self.chosen} of: " + ", ".join(map(str, self.rows))
+        return ", ".join(map(str, self.rows))
 
 
 @dataclass(frozen=True, slots=True)

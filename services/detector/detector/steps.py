@@ -50,7 +50,8 @@ def do_step(step: str, settings: DetectorSettings, target: str | None = None) ->
         elif step == "measure":
             _measure(artifacts)
         else:
-            _say(str(_prepare(artifacts)))
+            choice = _prepare(artifacts)
+            _say(f"{choice.why}: {choice}")
     except (PreparationError, BackendError, OSError) as error:
         _say(str(error))
         sys.exit(1)

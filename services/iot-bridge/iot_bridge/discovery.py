@@ -115,9 +115,20 @@ def _diagnostics(node: Node) -> dict[str, Any]:
             "ent_cat": "diagnostic",
         }
 
+    detector = "(value_json.services.get('detector') or {})"
     entities = {
         "fps": figure("Frames a second", "tracker", "fps", "fps"),
         "latency": figure("Latency", "tracker", "latency_p95_ms", "ms"),
+        "backend": {
+            "p": "sensor",
+            "name": "Detection backend",
+            "stat_t": node.topics.health,
+            # The first word names it, what follows says why; a state may have 255 characters, attributes any number.
+            "val_tpl": f"{{{{ ({detector}.get('backend') or '').split(' ')[0].rstrip(',') }}}}",
+            "json_attr_t": node.topics.health,
+            "json_attr_tpl": f"{{{{ {detector} | tojson }}}}",
+            "ent_cat": "diagnostic",
+        },
         "problem": {
             "p": "binary_sensor",
             "name": "Problem",
