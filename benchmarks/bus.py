@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,8 +39,9 @@ def measure(socket: str) -> dict[str, float]:
     return {"write_ms": round(median(write_ms), 3), "read_ms": round(median(read_ms), 3)}
 
 
-def main() -> None:
-    """Run both ways on one server, each in a process of its own."""
+@contextmanager
+def running_bus() -> Iterator[str]:
+    """Run a bus of its own; yields the path of its socket."""
     with tempfile.TemporaryDirectory(prefix="facewire-bench-") as folder:
         socket = str(Path(folder) / "bus.sock")
         server = subprocess.Popen(
@@ -49,10 +52,16 @@ def main() -> None:
         try:
             while not Path(socket).exists():
                 time.sleep(0.05)
-            rows = {name: _in_process(socket, extra) for name, extra in (("default", {}), ("facewire", MALLOC))}
+            yield socket
         finally:
             server.terminate()
             server.wait()
+
+
+def main() -> None:
+    """Run both ways on one server, each in a process of its own."""
+    with running_bus() as socket:
+        rows = {name: _in_process(socket, extra) for name, extra in (("default", {}), ("facewire", MALLOC))}
     print(f"{'malloc':10} {'write ms':>9} {'read ms':>9} {'both ms':>9}")
     for name, row in rows.items():
         print(f"{name:10} {row['write_ms']:9.3f} {row['read_ms']:9.3f} {row['write_ms'] + row['read_ms']:9.3f}")

@@ -21,6 +21,7 @@ from benchmarks.rows.flops import flop
 from benchmarks.rows.made import Made, make
 from benchmarks.rows.pipe import MS_PER_S, Arrays, Command, Worker, WorkerError
 from benchmarks.rows.report import Figures, Row, for_programs, table, targets, verdicts
+from benchmarks.rows.starting import first_faces_s
 from benchmarks.rows.subjects import PYTHON, SERVED, TORCH_ROWS, Subject, prepare_torch, subjects
 from benchmarks.rows.venvs import NCNN, TORCH
 from runner.plan import MALLOC
@@ -144,6 +145,7 @@ def figures(made: Made, asked: Asked) -> Figures:
         achieved_gflops=round(_gflops(flop(onnx.load(made.static_model)), median_ms("tvm")), 2),
         step_over_net=round(median_ms(chosen, "step") / median_ms(chosen), 3),
         peak_rss_mb=_peak_rss_mb(made, chosen),
+        first_faces_s=first_faces_s(made.frame, made.size),
     )
 
 

@@ -43,6 +43,7 @@ class Figures:
     achieved_gflops: float
     step_over_net: float
     peak_rss_mb: float
+    first_faces_s: float
 
     def median_ms(self, name: str, threads: int) -> float:
         """Return a row's median, NaN where it has none."""
@@ -83,6 +84,7 @@ def targets(figures: Figures, threads: Sequence[int]) -> list[Target]:
         Target("achieved / peak GFLOP/s, 1 thread", figures.achieved_gflops / figures.peak_gflops, ">=", 0.75),
         Target("step over net", figures.step_over_net, "<=", 1.4),
         Target("peak memory, MB", figures.peak_rss_mb, "<=", 150),
+        Target("start to first faces, s", figures.first_faces_s, "<=", 2),
     ]
 
 

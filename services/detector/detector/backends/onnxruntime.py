@@ -35,16 +35,17 @@ class OnnxRuntimeBackend:
     Args:
         model: a static ONNX model.
         threads: how many threads one inference may use.
+        spin: let its threads spin between inferences, as onnxruntime does when nothing is said.
     """
 
     name = "onnxruntime"
 
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path, threads: int, *, spin: bool = False) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         # Six inferences a second: threads that spin in between would burn a core for nothing.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
         try:
             self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         except ONNXRUNTIME_ERRORS as error:
