@@ -8,14 +8,21 @@ from typing import Any
 
 import numpy as np
 import tvm
-from detector.compiling.machine import Machine, depthwise_tile, product_tile
+from detector.compiling.machine import FULL, HALF, Machine, depthwise_tile, product_tile
 from detector.compiling.separable import Separable, separable
 from detector.compiling.stem import Stem, stem
 from numpy.typing import NDArray
 from tvm.target import Target, codegen
 
 Array = NDArray[np.float32]
-MACHINES = (Machine(4, 16, 1), Machine(4, 32, 2), Machine(8, 16, 1), Machine(16, 32, 2))
+MACHINES = (
+    Machine(4, 16, 1),
+    Machine(4, 32, 2),
+    Machine(8, 16, 1),
+    Machine(16, 32, 2),
+    # This host need not have arithmetic in half precision: LLVM then rounds after each step, which is the same.
+    Machine(8, 32, 1, element=HALF),
+)
 SEPARABLES = (
     Separable(8, 10, 16, 16, relu=True, pool=False),
     Separable(6, 7, 3, 32, relu=False, pool=False),
@@ -56,34 +63,37 @@ def separable_error(machine: Machine, shape: Separable, cut: int) -> float:
     if shape.pool:
         truth = truth.reshape(height // 2, 2, width // 2, 2, outputs).max((1, 3))
     tiles = product_tile(machine, width, outputs), depthwise_tile(machine, width, even=shape.pool)
-    return error(separable(shape, *tiles, cut), [image, product, biases[0], taps, biases[1]], truth)
+    loops = separable(shape, *tiles, cut, machine.element)
+    return error(loops, [each.astype(machine.element) for each in (image, product, biases[0], taps, biases[1])], truth)
 
 
 def stem_error(machine: Machine, shape: Stem, cut: int) -> float:
     height, width = shape.height, shape.width
     picture = RANDOM.integers(0, 256, (1, 2 * height, 2 * width, 3), dtype=np.uint8)
-    kernel, bias = some(3, 3, 3, shape.outputs) / 255, some(1, 1, 1, shape.outputs)
+    kernel, bias = some(3, 3, 3, shape.outputs) / 256, some(1, 1, 1, shape.outputs)
     padded = np.zeros((2 * height + 1, 2 * width + 1, 3), np.float32)
     padded[1:, 1:] = picture[0]
     truth = bias[0, 0, 0] + sum(
         padded[y : y + 2 * height : 2, x : x + 2 * width : 2] @ kernel[y, x] for y in range(3) for x in range(3)
     )
-    loops = stem(shape, product_tile(machine, width, shape.outputs), machine.lanes, cut)
-    return error(loops, [picture, kernel, bias], np.maximum(truth, 0))
+    loops = stem(shape, product_tile(machine, width, shape.outputs), machine.lanes, cut, machine.element)
+    weights = [each.astype(machine.element) for each in (kernel, bias)]
+    return error(loops, [picture, *weights], np.maximum(truth, 0))
 
 
 def error(loops: Any, inputs: list[Any], truth: Any) -> float:
     target = Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "num-cores": 2})
     library = tvm.compile(tvm.IRModule({"main": loops.with_attr("global_symbol", "main")}), target=target)
     # What a loop forgets to write must not look right.
-    result = tvm.runtime.tensor(np.full((1, *truth.shape), np.nan, np.float32))
+    result = tvm.runtime.tensor(np.full((1, *truth.shape), np.nan, inputs[-1].dtype))
     library["main"](*map(tvm.runtime.tensor, inputs), result)
-    worst = float(np.abs(result.numpy()[0] - truth).max())
+    worst = float(np.abs(result.numpy()[0] - truth).max() / np.abs(truth).max())
     return worst if np.isfinite(worst) else float("inf")
 
 
 def some(*shape: int) -> Array:
-    return RANDOM.standard_normal(shape, dtype=np.float32)
+    """Return values that half precision has too."""
+    return RANDOM.standard_normal(shape, dtype=np.float32).astype(HALF).astype(FULL)
 
 
 if __name__ == "__main__":

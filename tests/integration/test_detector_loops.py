@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.places import CACHE, ROOT
 
-# Sums of up to 64 products of standard normal values, in another order.
-CLOSE = 1e-4
+# Sums of up to 64 products of standard normal values, in another order; as a part of the largest.
+CLOSE = {"float32": 2e-6, "float16": 5e-3}
 
 
 def test_every_loop_agrees_with_numpy() -> None:
@@ -16,8 +18,10 @@ def test_every_loop_agrees_with_numpy() -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     errors: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    assert len(errors) >= 40
-    assert {case: error for case, error in errors.items() if error > CLOSE} == {}
+    for element, close in CLOSE.items():
+        of_it = {case: error for case, error in errors.items() if element in case}
+        assert len(of_it) >= 12
+        assert {case: error for case, error in of_it.items() if error > close} == {}
 
 
 WHAT_NO_RULE_KNOWS = """
@@ -25,16 +29,18 @@ import sys, onnx
 from tvm.target import Target
 from tvm.tirx import PrimFunc
 from detector.compiling.compilation import scheduled
-module = scheduled(onnx.load(sys.argv[1]), Target({"kind": "llvm", "mcpu": "haswell"}), 1)
+module = scheduled(onnx.load(sys.argv[1]), Target({"kind": "llvm", "mcpu": sys.argv[2]}), 1, sys.argv[3])
 functions = {name.name_hint: f for name, f in module.functions.items() if isinstance(f, PrimFunc)}
 print(len(functions), *(name for name, f in functions.items() if "tirx.is_scheduled" not in f.attrs))
 """
 
 
-def test_the_rules_know_all_of_yunet_but_the_split_of_its_heads() -> None:
+@pytest.mark.parametrize(("cpu", "element"), [("haswell", "float32"), ("sapphirerapids", "float16")])
+def test_the_rules_know_all_of_yunet_but_the_split_of_its_heads(cpu: str, element: str) -> None:
     (model,) = CACHE.glob("face_detection_yunet_2023mar-*-320x256.onnx")
-    done = subprocess.run([sys.executable, "-c", WHAT_NO_RULE_KNOWS, str(model)], capture_output=True, text=True)
+    command = [sys.executable, "-c", WHAT_NO_RULE_KNOWS, str(model), cpu, element]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     count, *unknown = done.stdout.split()
     assert int(count) > 20
-    assert [name for name in unknown if not name.startswith("split")] == []
+    assert [name for name in unknown if "split" not in name] == []

@@ -7,6 +7,7 @@ import cv2
 
 from detector.choosing import BackendInUse
 from detector.finding import FaceFinder
+from detector.precision import FP32, PRECISIONS
 from detector.service import run
 from detector.settings import DetectorSettings
 from detector.shipping import TARGETS
@@ -23,10 +24,11 @@ def main() -> int:
     steps = parser.add_subparsers(dest="step", metavar="STEP")
     of_step = {step: steps.add_parser(step, help=text) for step, text in STEPS.items()}
     of_step["compile"].add_argument("--target", choices=TARGETS, help="put a library for this CPU beside the model")
+    of_step["compile"].add_argument("--precision", choices=PRECISIONS, default=FP32, help="of its arithmetic")
     asked = parser.parse_args()
     settings = load(DetectorSettings)
     if asked.step is not None:
-        do_step(asked.step, settings, getattr(asked, "target", None))
+        do_step(asked.step, settings, getattr(asked, "target", None), getattr(asked, "precision", FP32))
     else:
         serve(settings)
     return 0

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from detector.geometry import InputSize
+from detector.precision import FP32
 
 HASH_LETTERS = 10
 
@@ -42,17 +43,17 @@ class Artifacts:
         """Name what a backend loads on a host."""
         return self.static_model if backend == "onnxruntime" else self.library(cpu)
 
-    def library(self, cpu: str) -> Path:
+    def library(self, cpu: str, precision: str = FP32) -> Path:
         """Name the library for a host's CPU; another TVM, or other loops of ours, make another."""
-        return self.cache / self._library_name(cpu)
+        return self.cache / self._library_name(cpu, precision)
 
-    def shipped(self, target: str) -> Path:
+    def shipped(self, target: str, precision: str = FP32) -> Path:
         """Name the library that an image brings for a kind of CPU, beside the model."""
-        return self.model.parent / self._library_name(target)
+        return self.model.parent / self._library_name(target, precision)
 
-    def _library_name(self, cpu: str) -> str:
+    def _library_name(self, cpu: str, precision: str) -> str:
         # Threads too: a library is cut into as many strips.
-        return f"{self.stem}-{cpu}-{self.threads}t-tvm{version('apache-tvm')}-{_loops()}.so"
+        return f"{self.stem}-{cpu}-{precision}-{self.threads}t-tvm{version('apache-tvm')}-{_loops()}.so"
 
     def choice(self, cpu: str, among: Sequence[str]) -> Path:
         """Name the record of which backend is fastest on a host.

@@ -28,12 +28,25 @@ def _read(file: Path) -> str:
         return ""
 
 
+# On arm64 fp16 vector arithmetic of ARMv8.2 (the Pi 5's, not the Pi 4's), on x86 that of AVX-512.
+HALF_ARITHMETIC = {"asimdhp", "avx512_fp16"}
+
+
+def has_half_arithmetic(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Say whether the CPU computes with vectors of half-precision values."""
+    return not HALF_ARITHMETIC.isdisjoint(_cpuinfo(cpuinfo).split())
+
+
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Return a short name that changes when the CPU's kind or its instructions change."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
+    lines = _cpuinfo(cpuinfo).splitlines()
     telling = sorted({line for line in lines if line.partition(":")[0].strip().lower() in TELLING})
     digest = hashlib.sha256("\n".join(telling).encode()).hexdigest()[:10]
     return f"{platform.machine()}-{digest}"
+
+
+def _cpuinfo(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -9,6 +9,7 @@ from detector.host import cpu_name
 from detector.measuring import Choice, load, measure, save
 from detector.opening import Files
 from detector.photo import check_photo
+from detector.precision import FP32
 from detector.preparation import PreparationError, make_files, run_step
 from detector.settings import DetectorSettings
 from facewire.models import model_path
@@ -33,20 +34,21 @@ def artifacts_of(settings: DetectorSettings) -> Artifacts:
     return Artifacts(model, settings.input_size, settings.detector_threads, settings.cache_dir)
 
 
-def do_step(step: str, settings: DetectorSettings, target: str | None = None) -> None:
+def do_step(step: str, settings: DetectorSettings, target: str | None = None, precision: str = FP32) -> None:
     """Do one step; a failure is one line on standard error and exit code 1.
 
     Args:
         step: one of `STEPS`.
         settings: the detector's.
         target: compile for this kind of CPU, None for this host's.
+        precision: compile for this precision of arithmetic.
     """
     artifacts = artifacts_of(settings)
     try:
         if step == "static":
             _static(artifacts)
         elif step == "compile":
-            _compile(artifacts, target)
+            _compile(artifacts, target, precision)
         elif step == "measure":
             _measure(artifacts)
         else:
@@ -64,15 +66,16 @@ def _static(artifacts: Artifacts) -> None:
     sealing.seal(artifacts.static_model)
 
 
-def _compile(artifacts: Artifacts, target: str | None) -> None:
+def _compile(artifacts: Artifacts, target: str | None, precision: str) -> None:
     from detector.compiling import compilation  # noqa: PLC0415  the compiler is 300 MB that only this step needs
 
-    library = artifacts.library(cpu_name()) if target is None else artifacts.shipped(target)
+    cpu = cpu_name()
+    library = artifacts.library(cpu, precision) if target is None else artifacts.shipped(target, precision)
     try:
         if target is None:
-            compilation.compile_for_host(artifacts.static_model, library, artifacts.threads)
+            compilation.compile_for_host(artifacts.static_model, library, artifacts.threads, precision)
         else:
-            compilation.cross_compile(artifacts.static_model, library, artifacts.threads, target)
+            compilation.cross_compile(artifacts.static_model, library, artifacts.threads, precision, target)
     except compilation.CompilationError as error:
         raise PreparationError(str(error)) from error
     sealing.seal(library)

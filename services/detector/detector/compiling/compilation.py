@@ -17,8 +17,10 @@ from tvm.target import Target, codegen
 
 from detector.compiling.fusing import fused
 from detector.compiling.graph import merge_heads, take_bytes
-from detector.compiling.machine import machine_of
+from detector.compiling.half import make_half
+from detector.compiling.machine import FULL, HALF, machine_of
 from detector.compiling.rules import RULES
+from detector.precision import FP16, FP32
 from detector.shipping import CORTEX_A76
 
 
@@ -29,22 +31,25 @@ class CompilationError(Exception):
 ARM64 = "aarch64-linux-gnu"
 # A Cortex-A76's instructions beyond ARMv8.0: float32 loops gain nothing from them, and without them the library runs on
 # every 64-bit ARM. What remains of the name is how LLVM orders instructions.
-LEFT_OUT = ("-lse", "-fullfp16", "-dotprod", "-rcpc", "-crc", "-rdm", "-ras", "-ssbs")
+LEFT_OUT = ("-lse", "-dotprod", "-rcpc", "-crc", "-rdm", "-ras", "-ssbs")
+HALF_ARITHMETIC = {FULL: "-fullfp16", HALF: "+fullfp16"}
+ELEMENTS = {FP32: FULL, FP16: HALF}
 HOST_LINKER = "ld"
 LINKERS = {HOST_LINKER: "binutils", f"{ARM64}-ld": f"binutils-{ARM64}"}
 """Linker to the Debian package that has it."""
-CROSS = {CORTEX_A76: {"kind": "llvm", "mtriple": ARM64, "mcpu": "cortex-a76", "mattr": LEFT_OUT}}
+CROSS = {CORTEX_A76: {"kind": "llvm", "mtriple": ARM64, "mcpu": "cortex-a76"}}
 
 
-def compile_for_host(static_model: Path, library: Path, threads: int) -> None:
+def compile_for_host(static_model: Path, library: Path, threads: int, precision: str) -> None:
     """Compile a model for this host's CPU, whole or not at all.
 
     Args:
         static_model: ONNX with all shapes known.
         library: where the shared object goes.
         threads: how many threads an inference will use.
+        precision: of arithmetic, one of `precision.PRECISIONS`.
     """
-    _compile(static_model, library, threads, host_target(threads), HOST_LINKER)
+    _compile(static_model, library, threads, ELEMENTS[precision], host_target(threads), HOST_LINKER)
 
 
 def host_target(threads: int) -> Target:
@@ -52,40 +57,45 @@ def host_target(threads: int) -> Target:
     return Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "num-cores": threads})
 
 
-def cross_compile(static_model: Path, library: Path, threads: int, name: str) -> None:
+def cross_compile(static_model: Path, library: Path, threads: int, precision: str, name: str) -> None:
     """Compile a model for the CPU of another machine, whole or not at all; otherwise as `compile_for_host`.
 
     Args:
         static_model: ONNX with all shapes known.
         library: where the shared object goes.
         threads: how many threads an inference will use.
+        precision: of arithmetic, one of `precision.PRECISIONS`.
         name: one of `CROSS`.
     """
-    target = Target(CROSS[name] | {"num-cores": threads})
-    _compile(static_model, library, threads, target, f"{ARM64}-ld")
+    element = ELEMENTS[precision]
+    target = Target(CROSS[name] | {"mattr": (*LEFT_OUT, HALF_ARITHMETIC[element]), "num-cores": threads})
+    _compile(static_model, library, threads, element, target, f"{ARM64}-ld")
 
 
-def _compile(static_model: Path, library: Path, threads: int, target: Target, linker: str) -> None:
+def _compile(static_model: Path, library: Path, threads: int, element: str, target: Target, linker: str) -> None:
     half_done = library.with_suffix(".tmp.so")
     try:
-        module = scheduled(onnx.load(static_model), target, threads)
+        module = scheduled(onnx.load(static_model), target, threads, element)
         tvm.compile(module, target=target).export_library(str(half_done), fcompile=linking(linker))
     except (RuntimeError, ValueError, TypeError) as error:
         raise CompilationError(f"TVM cannot compile {static_model.name}: {error}") from error
     half_done.replace(library)
 
 
-def scheduled(model: onnx.ModelProto, target: Target, threads: int) -> IRModule:
+def scheduled(model: onnx.ModelProto, target: Target, threads: int, element: str = FULL) -> IRModule:
     """Return a model's functions with the loops that suit a target.
 
     Args:
         model: ONNX with all shapes known; it is changed.
         target: the CPU.
         threads: how many threads an inference will use.
+        element: what weights, features and sums are, `FULL` or `HALF`.
     """
     merge_heads(model)
     take_bytes(model)
-    machine = machine_of(target, threads)
+    if element == HALF:
+        make_half(model)
+    machine = machine_of(target, threads, element)
     with target:
         return ApplyDefaultSchedule(*(rule(machine) for rule in RULES))(fused(from_onnx(model)))
 

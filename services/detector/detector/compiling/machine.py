@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 from tvm.target import Target, codegen
 
+FULL, HALF = "float32", "float16"
+"""Types that a network can be computed in."""
+
 # Feature of LLVM's, float32 lanes of a vector register, number of such registers, how many of them operands from memory
 # pass through: x86 multiplies with memory itself, ARM loads first. The widest first.
 VECTOR_UNITS = (("avx512f", 16, 32, 3), ("avx2", 8, 16, 3), ("neon", 4, 32, 7), ("sse2", 4, 16, 3))
+# The same for float16. A register of AVX-512 would have 32, but a network's narrow layers have 16 channels.
+HALF_UNITS = (("avx512fp16", 16, 32, 3), ("fullfp16", 8, 32, 7))
 FEWEST = (4, 16, 3)
 LEAST_FLOP_A_STRIP = 500_000
 
@@ -16,23 +21,32 @@ class Machine:
     """A CPU.
 
     Args:
-        lanes: float32 values in a vector register.
+        lanes: values in a vector register.
         registers: vector registers.
         threads: how many threads share one inference.
         passing: registers that neighbouring pixels are loaded into on their way to the sums.
+        element: the type of these values.
     """
 
     lanes: int
     registers: int
     threads: int
     passing: int = 3
+    element: str = FULL
 
 
-def machine_of(target: Target, threads: int) -> Machine:
-    """Return what LLVM says of a target."""
-    found = (unit[1:] for unit in VECTOR_UNITS if codegen.target_has_features(unit[0], target))
-    lanes, registers, passing = next(found, FEWEST)
-    return Machine(lanes, registers, threads, passing)
+def machine_of(target: Target, threads: int, element: str = FULL) -> Machine:
+    """Return what LLVM says of a target.
+
+    Raises:
+        ValueError: it does not compute with this type.
+    """
+    units = HALF_UNITS if element == HALF else VECTOR_UNITS
+    found = next((unit[1:] for unit in units if codegen.target_has_features(unit[0], target)), None)
+    if found is None and element == HALF:
+        raise ValueError(f"{target.attrs['mcpu']} has no arithmetic in half precision")
+    lanes, registers, passing = found or FEWEST
+    return Machine(lanes, registers, threads, passing, element)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class SeparableRule(_Rule):
         cut = strips(self._machine, shape.height, shape.flop, even=shape.pool)
         product = product_tile(self._machine, shape.width, shape.outputs)
         depthwise = depthwise_tile(self._machine, shape.width, even=shape.pool)
-        return _replaced(separable(shape, product, depthwise, cut))
+        return _replaced(separable(shape, product, depthwise, cut, self._machine.element))
 
 
 def _separable_shape(func: PrimFunc, after: tuple[str, ...]) -> Separable | None:
@@ -81,7 +81,8 @@ class StemRule(_Rule):
             return None
         shape = Stem(height, width, outputs)
         tile = product_tile(self._machine, width, outputs)
-        return _replaced(stem(shape, tile, self._machine.lanes, strips(self._machine, height, shape.flop)))
+        cut = strips(self._machine, height, shape.flop)
+        return _replaced(stem(shape, tile, self._machine.lanes, cut, self._machine.element))
 
 
 class PointwiseRule(_Rule):

@@ -9,6 +9,7 @@ come from the function around it. `T.unroll` and `T.vectorized` loops over a `lo
 from dataclasses import dataclass
 
 from tvm.script import tirx as T  # noqa: N812  as TVM writes it
+from tvm.tirx import FloatImm
 
 from detector.compiling.machine import Tile
 
@@ -38,12 +39,20 @@ class Separable:
         return self.height * self.width * self.outputs * (2 * self.inputs + 18)
 
 
-def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int):
+def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int, element: str):
     """Return the loops of a separable convolution: each row of the product is used while it is in the cache.
 
     The product's last three rows, with a zero pixel at both ends, lie in a ring; above and below the picture its
     rows are zero. Neighbouring strips compute two rows of the product twice.
+
+    Args:
+        shape: what to compute.
+        product: the tile of the 1x1 convolution.
+        depthwise: the tile of the depthwise one.
+        strips: how many threads share the rows.
+        element: type of weights, features and sums, `float32` or `float16`.
     """
+    E, zero = element, FloatImm(element, 0)
     H, W, I, O = shape.height, shape.width, shape.inputs, shape.outputs
     relu, pool = shape.relu, shape.pool
     step = 2 if pool else 1
@@ -53,32 +62,32 @@ def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int):
 
     @T.prim_func(s_tir=True)
     def loops(
-        image: T.Buffer((1, H, W, I), "float32"),
-        product_weights: T.Buffer((1, 1, I, O), "float32"),
-        product_bias: T.Buffer((1, 1, 1, O), "float32"),
-        depthwise_weights: T.Buffer((3, 3, 1, O), "float32"),
-        depthwise_bias: T.Buffer((1, 1, 1, O), "float32"),
-        result: T.Buffer((1, H // step, W // step, O), "float32"),
+        image: T.Buffer((1, H, W, I), E),
+        product_weights: T.Buffer((1, 1, I, O), E),
+        product_bias: T.Buffer((1, 1, 1, O), E),
+        depthwise_weights: T.Buffer((3, 3, 1, O), E),
+        depthwise_bias: T.Buffer((1, 1, 1, O), E),
+        result: T.Buffer((1, H // step, W // step, O), E),
     ):
         T.func_attr({"tirx.noalias": True})
-        pixels = T.decl_buffer((H, W, I), "float32", data=image.data)
-        weights = T.decl_buffer((I, O), "float32", data=product_weights.data)
-        bias = T.decl_buffer((O,), "float32", data=product_bias.data)
-        taps = T.decl_buffer((9, O), "float32", data=depthwise_weights.data)
-        tap_bias = T.decl_buffer((O,), "float32", data=depthwise_bias.data)
-        out = T.decl_buffer((H // step, W // step, O), "float32", data=result.data)
+        pixels = T.decl_buffer((H, W, I), E, data=image.data)
+        weights = T.decl_buffer((I, O), E, data=product_weights.data)
+        bias = T.decl_buffer((O,), E, data=product_bias.data)
+        taps = T.decl_buffer((9, O), E, data=depthwise_weights.data)
+        tap_bias = T.decl_buffer((O,), E, data=depthwise_bias.data)
+        out = T.decl_buffer((H // step, W // step, O), E, data=result.data)
         for strip in T.parallel(strips):
-            ring = T.alloc_buffer((3, W + 2, O), "float32")
-            upper = T.alloc_buffer((W // 2 if pool else 1, O), "float32")
+            ring = T.alloc_buffer((3, W + 2, O), E)
+            upper = T.alloc_buffer((W // 2 if pool else 1, O), E)
             for row in T.serial(3):
                 for c in T.vectorized(O):
-                    ring[row, 0, c] = T.float32(0)
-                    ring[row, W + 1, c] = T.float32(0)
+                    ring[row, 0, c] = zero
+                    ring[row, W + 1, c] = zero
             for row in T.serial(rows_a_strip + 2):
                 if T.And(strip * rows_a_strip + row >= 1, strip * rows_a_strip + row <= H):
                     for xo in T.serial(W // P):
                         for co in T.serial(O // C):
-                            sums = T.alloc_buffer((P, C), "float32", scope="local")
+                            sums = T.alloc_buffer((P, C), E, scope="local")
                             for x in T.unroll(P):
                                 for c in T.vectorized(C):
                                     sums[x, c] = bias[co * C + c]
@@ -96,15 +105,15 @@ def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int):
                 else:
                     for x in T.serial(W):
                         for c in T.vectorized(O):
-                            ring[row % 3, 1 + x, c] = T.float32(0)
+                            ring[row % 3, 1 + x, c] = zero
                 if row >= 2:
                     for co in T.serial(O // V):
-                        tap = T.alloc_buffer((9, V), "float32", scope="local")
+                        tap = T.alloc_buffer((9, V), E, scope="local")
                         for t in T.unroll(9):
                             for c in T.vectorized(V):
                                 tap[t, c] = taps[t, co * V + c]
                         for xo in T.serial(W // D):
-                            sums = T.alloc_buffer((D, V), "float32", scope="local")
+                            sums = T.alloc_buffer((D, V), E, scope="local")
                             for x in T.unroll(D):
                                 for c in T.vectorized(V):
                                     sums[x, c] = tap_bias[co * V + c]
@@ -120,7 +129,7 @@ def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int):
                                     for x in T.unroll(D // 2):
                                         for c in T.vectorized(V):
                                             upper[xo * (D // 2) + x, co * V + c] = T.max(
-                                                T.max(sums[2 * x, c], sums[2 * x + 1, c]), T.float32(0)
+                                                T.max(sums[2 * x, c], sums[2 * x + 1, c]), zero
                                             )
                                 else:
                                     for x in T.unroll(D // 2):
@@ -135,7 +144,7 @@ def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int):
                                 for x in T.unroll(D):
                                     for c in T.vectorized(V):
                                         out[strip * rows_a_strip + row - 2, xo * D + x, co * V + c] = (
-                                            T.max(sums[x, c], T.float32(0)) if relu else sums[x, c]
+                                            T.max(sums[x, c], zero) if relu else sums[x, c]
                                         )
 
     return loops
