@@ -109,13 +109,14 @@ def _install_python_packages(root: Path, site: Path, pins: Path) -> None:
     pins.write_text("\n".join(_pins(version)))
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-compile"]
     command += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--python-version", version]
+    command += ["--ignore-requires-python"]
     command += [argument for platform in PLATFORMS for argument in ("--platform", platform)]
     _run(*command, "--target", str(site), "--requirement", str(pins))
     (site / LEFT_OUT).unlink()
 
 
 def _pins(version: str) -> Iterator[str]:
-    """Give the pins for a Python on arm64: pip itself looks at markers with its own Python in mind."""
+    """Give the pins for a Python on arm64: pip itself would judge them by the Python that it runs on."""
     python = {"python_version": version, "python_full_version": f"{version}.0", "platform_machine": "aarch64"}
     for pin in re.sub(r" *\\\n *", " ", PINS.read_text()).splitlines():
         requirement, *hashes = pin.split(" --hash=")
