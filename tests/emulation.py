@@ -71,7 +71,7 @@ def run_python(cpu: str, code: str, *arguments: str) -> bytes:
     # Without core dumps: qemu would leave one here for an instruction that the CPU does not know.
     command = ["prlimit", "--core=0", emulator, "-cpu", cpu, "-L", str(root)]
     command += [str(root / "usr" / "bin" / "python3"), "-c", code, *arguments]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120).stdout
+    return subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300).stdout
 
 
 def _made_of() -> str:
