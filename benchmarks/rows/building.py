@@ -12,6 +12,7 @@ import tvm
 from detector.compiling.compilation import HOST_LINKER, compile_for_host, host_target, linking
 from detector.compiling.graph import take_bytes
 from detector.compiling.machine import machine_of
+from detector.precision import FP32
 from tvm.relax.frontend.onnx import from_onnx
 
 from benchmarks.rows.loops import peak_loop
@@ -48,7 +49,7 @@ def main() -> None:
     # TVM goes by the ending.
     half_done = library.with_suffix(".tmp.so")
     if kind == "tvm":
-        compile_for_host(model, half_done, threads)
+        compile_for_host(model, half_done, threads, FP32)
     elif kind == "tvm-untuned":
         build_untuned(model, half_done, threads)
     else:

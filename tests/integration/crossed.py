@@ -17,6 +17,7 @@ from detector.artifacts import Artifacts
 from detector.backends import open_onnxruntime
 from detector.families.yunet import yunet
 from detector.geometry import Canvas, InputSize, Letterbox, LetterboxCanvas, Tensor
+from detector.photo import check_photo
 from detector.precision import FP16, PRECISIONS
 from detector.shipping import CORTEX_A76
 
@@ -96,11 +97,12 @@ def faces(outputs: Sequence[Tensor], seen: Views, size: InputSize) -> list[tuple
 
 
 def pictures(scales: Sequence[float], frames: int) -> list[Picture]:
-    """Return photos at several sizes within the same frame, and some frames of the demo clip."""
+    """Return the check photo, photos at several sizes within the same frame, and some frames of the demo clip."""
     photos = [np.asarray(cv2.imread(str(path)), np.uint8) for path in sorted(MODELS.glob("sample*.jpg"))]
     clip = cv2.VideoCapture(str(DEMO / CLIP))
     shown = [np.asarray(clip.read()[1], np.uint8) for _ in range(frames * FRAMES_APART)]
-    return [shrunk(photo, scale) for scale in scales for photo in photos] + shown[::FRAMES_APART]
+    small = [shrunk(photo, scale) for scale in scales for photo in photos]
+    return [check_photo(MODELS), *small, *shown[::FRAMES_APART]]
 
 
 def shrunk(photo: Picture, scale: float) -> Picture:

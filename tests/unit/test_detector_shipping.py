@@ -9,6 +9,7 @@ from detector import preparation
 from detector.artifacts import Artifacts
 from detector.geometry import InputSize
 from detector.host import cpu_name
+from detector.precision import FP16, FP32
 from detector.preparation import make_files
 from detector.sealing import is_intact, seal
 from detector.shipping import CORTEX_A76, take_shipped
@@ -34,7 +35,7 @@ def on(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_64_bit_arm_takes_a_copy(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     on("aarch64", monkeypatch)
-    assert take_shipped(artifacts)
+    assert take_shipped(artifacts, FP32)
     assert artifacts.library(cpu_name()).read_bytes() == SHIPPED
     assert is_intact(artifacts.library(cpu_name()))
     assert [path.suffixes for path in artifacts.cache.glob("*.tmp*")] == []
@@ -45,7 +46,7 @@ def test_a_64_bit_arm_takes_a_copy(artifacts: Artifacts, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("machine", ["x86_64", "armv7l", "riscv64"])
 def test_another_machine_takes_none(machine: str, artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     on(machine, monkeypatch)
-    assert not take_shipped(artifacts)
+    assert not take_shipped(artifacts, FP32)
     assert list(artifacts.cache.iterdir()) == []
 
 
@@ -54,28 +55,52 @@ def test_other_settings_take_none(
     size: InputSize, threads: int, artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on("aarch64", monkeypatch)
-    assert not take_shipped(Artifacts(artifacts.model, size, threads, artifacts.cache))
+    assert not take_shipped(Artifacts(artifacts.model, size, threads, artifacts.cache), FP32)
 
 
 def test_a_spoiled_one_is_not_taken(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     on("aarch64", monkeypatch)
     artifacts.shipped(CORTEX_A76).write_bytes(SHIPPED[:-1])
-    assert not take_shipped(artifacts)
+    assert not take_shipped(artifacts, FP32)
 
 
 def test_another_tvm_or_model_takes_none(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     on("aarch64", monkeypatch)
     assert f"tvm{version('apache-tvm')}" in artifacts.shipped(CORTEX_A76).name
     artifacts.model.write_bytes(b"another model")
-    assert not take_shipped(artifacts)
+    assert not take_shipped(artifacts, FP32)
 
 
-@pytest.mark.parametrize(("machine", "steps"), [("aarch64", ["static"]), ("x86_64", ["static", "compile"])])
+STATIC, COMPILE, COMPILE_HALF = "static", "compile --precision fp32", "compile --precision fp16"
+
+
+@pytest.mark.parametrize(
+    ("machine", "half", "steps"),
+    [
+        ("aarch64", False, [STATIC]),
+        ("aarch64", True, [STATIC, COMPILE_HALF]),
+        ("x86_64", False, [STATIC, COMPILE]),
+        ("x86_64", True, [STATIC, COMPILE, COMPILE_HALF]),
+    ],
+)
 def test_what_is_shipped_is_not_compiled(
-    machine: str, steps: list[str], artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+    machine: str, *, half: bool, steps: list[str], artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
     on(machine, monkeypatch)
-    monkeypatch.setattr(preparation, "run_step", done.append)
+    monkeypatch.setattr(preparation, "has_half_arithmetic", lambda: half)
+    monkeypatch.setattr(preparation, "run_step", lambda *step: done.append(" ".join(step)))
     make_files(artifacts, lambda _: None)
     assert done == steps
+
+
+def test_each_precision_has_its_own_file(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    on("aarch64", monkeypatch)
+    assert not take_shipped(artifacts, FP16)
+    artifacts.shipped(CORTEX_A76, FP16).write_bytes(SHIPPED + b" in half precision")
+    seal(artifacts.shipped(CORTEX_A76, FP16))
+    assert take_shipped(artifacts, FP32)
+    assert take_shipped(artifacts, FP16)
+    cpu = cpu_name()
+    assert artifacts.file("tvm", cpu).read_bytes() == SHIPPED
+    assert artifacts.file("tvm-fp16", cpu).read_bytes() == SHIPPED + b" in half precision"

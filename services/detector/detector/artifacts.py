@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from detector.geometry import InputSize
-from detector.precision import FP32
+from detector.precision import FP16, FP32
 
 HASH_LETTERS = 10
 
@@ -41,7 +41,9 @@ class Artifacts:
 
     def file(self, backend: str, cpu: str) -> Path:
         """Name what a backend loads on a host."""
-        return self.static_model if backend == "onnxruntime" else self.library(cpu)
+        if backend == "onnxruntime":
+            return self.static_model
+        return self.library(cpu, FP16 if backend == "tvm-fp16" else FP32)
 
     def library(self, cpu: str, precision: str = FP32) -> Path:
         """Name the library for a host's CPU; another TVM, or other loops of ours, make another."""

@@ -1,4 +1,4 @@
-"""Name the CPU of this host, so that what was compiled or measured elsewhere is not taken for its own."""
+"""What this host is: its CPU by name, so that what was made elsewhere is not taken for its own; what it can do."""
 
 import hashlib
 import platform

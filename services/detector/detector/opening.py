@@ -92,6 +92,8 @@ class Files:
 
     def _require_intact(self, name: str) -> None:
         path = self.path(name)
+        if not path.exists():
+            raise BackendError(KINDS[name].missing)
         if self._made(name) and not sealing.is_intact(path):
             raise BackendError(f"{path.name} is not as it was made")
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from detector import sealing
 from detector.artifacts import Artifacts
-from detector.host import cpu_name
+from detector.host import cpu_name, has_half_arithmetic
+from detector.precision import FP16, FP32
 from detector.shipping import take_shipped
 
 Say = Callable[[str], None]
@@ -22,13 +23,14 @@ class PreparationError(Exception):
     """A step failed; the text is its last line."""
 
 
-def run_step(step: str) -> None:
+def run_step(step: str, *arguments: str) -> None:
     """Run one step with this process's settings and wait for it.
 
     Raises:
         PreparationError: it failed.
     """
-    done = subprocess.run([sys.executable, "-m", "detector", step], check=False, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    command = [sys.executable, "-m", "detector", step, *arguments]
+    done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)  # noqa: S603  all of it is ours
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no output"]
         raise PreparationError(f"{step}: {lines[-1]}")
@@ -43,10 +45,12 @@ def make_files(artifacts: Artifacts, say: Say) -> None:
     if not sealing.is_intact(artifacts.static_model):
         say(f"fixing the model's input at {artifacts.size}")
         run_step("static")
-    if not sealing.is_intact(artifacts.library(cpu_name())) and not take_shipped(artifacts):
-        say("compiling the model with TVM for this CPU (10 s on a PC, a minute on a Pi)")
+    for precision in (FP32, FP16) if has_half_arithmetic() else (FP32,):
+        if sealing.is_intact(artifacts.library(cpu_name(), precision)) or take_shipped(artifacts, precision):
+            continue
+        say(f"compiling the model with TVM for this CPU, {precision} (10 s on a PC, a minute on a Pi)")
         try:
-            run_step("compile")
+            run_step("compile", "--precision", precision)
         except PreparationError as error:
             # Without the library there still are other backends.
             say(str(error))

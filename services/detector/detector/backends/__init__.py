@@ -48,6 +48,13 @@ def open_tvm(library: Path, threads: int) -> Backend:
     return TvmBackend(library, threads)
 
 
+def open_tvm_fp16(library: Path, threads: int) -> Backend:
+    """Load a library that computes in half precision with TVM's runtime."""
+    from detector.backends.tvm import TvmBackend  # noqa: PLC0415  one accelerator, one import
+
+    return TvmBackend(library, threads, "tvm-fp16")
+
+
 Opener = Callable[[Path, int], Backend]
 
 
@@ -71,6 +78,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "onnxruntime": Kind(open_onnxruntime),
     "tvm": Kind(open_tvm),
+    "tvm-fp16": Kind(open_tvm_fp16, missing="not made: it is for CPUs with arithmetic in half precision"),
 }
 REFERENCE = "onnxruntime"
 """The backend that the others must agree with."""

@@ -28,11 +28,11 @@ class TvmBackend:
     Args:
         library: what `detector.compiling` built for this host.
         threads: how many threads one inference may use.
+        name: as the backend calls itself.
     """
 
-    name = "tvm"
-
-    def __init__(self, library: Path, threads: int) -> None:
+    def __init__(self, library: Path, threads: int, name: str = "tvm") -> None:
+        self.name = name
         _set_threads(threads)
         # Not `tvm`: that is 40 MB of Python which only a compiler needs.
         import tvm_ffi  # noqa: PLC0415  after what it reads
