@@ -48,13 +48,14 @@ def main() -> None:
     half_done.rename(FOLDER)
 
 
-def run_python(cpu: str, code: str, *arguments: str) -> bytes:
+def run_python(cpu: str, code: str, *arguments: str, within_s: float) -> bytes:
     """Run Python code on an emulated CPU, with this tree's packages; return what it writes to standard output.
 
     Args:
         cpu: as qemu names it.
         code: what `python -c` gets.
         arguments: its `sys.argv[1:]`.
+        within_s: it is ended after this time.
 
     Raises:
         NotThereError: there is no emulator, or no arm64 Debian.
@@ -71,7 +72,7 @@ def run_python(cpu: str, code: str, *arguments: str) -> bytes:
     # Without core dumps: qemu would leave one here for an instruction that the CPU does not know.
     command = ["prlimit", "--core=0", emulator, "-cpu", cpu, "-L", str(root)]
     command += [str(root / "usr" / "bin" / "python3"), "-c", code, *arguments]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300).stdout
+    return subprocess.run(command, env=environment, check=True, capture_output=True, timeout=within_s).stdout
 
 
 def _made_of() -> str:
