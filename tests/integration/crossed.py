@@ -84,7 +84,7 @@ def right(artifacts: Artifacts, seen: Views) -> list[Tensor]:
     return [np.stack(each) for each in zip(*(reference.infer(canvas) for canvas in seen.canvases), strict=True)]
 
 
-def emulated(library: Path, cpu: str, seen: Views, folder: Path, within_s: float = 120) -> list[Tensor]:
+def emulated(library: Path, cpu: str, seen: Views, folder: Path, within_s: float = 240) -> list[Tensor]:
     """Return the outputs that a library gives on an emulated CPU, (N, 1, cells, channels) each."""
     np.save(folder / "canvases.npy", seen.canvases)
     written = run_python(cpu, INFER, str(library), str(folder / "canvases.npy"), within_s=within_s)
