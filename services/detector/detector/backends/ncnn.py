@@ -1,0 +1,103 @@
+"""Run the network with ncnn: on the CPU, or through Vulkan on a GPU."""
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import ncnn
+import numpy as np
+
+from detector.backends import BackendError
+from detector.geometry import Canvas, Tensor
+from detector.ncnn_net import NetFileError, unpack
+
+VULKAN_LOADER = "libvulkan.so.1"
+DEVICES = Path("/dev/dri")
+INPUT = "in0"
+# VkPhysicalDeviceType, as ncnn numbers it: a driver that computes on the CPU.
+SOFTWARE = 3
+
+
+class NcnnBackend:
+    """A network of ncnn's on the CPU.
+
+    ncnn computes in float16 where the CPU has arithmetic for it (a Cortex-A76 does, x86 does not), and in float32
+    elsewhere. All options are its own defaults but the threads.
+
+    Args:
+        net_file: what `python -m detector ncnn` made, for pictures of any size.
+        threads: how many threads one inference may use.
+    """
+
+    name = "ncnn"
+    device = "CPU"
+    software = False
+
+    def __init__(self, net_file: Path, threads: int) -> None:
+        self._net = ncnn.Net()
+        self._net.opt.num_threads = threads
+        self._prepare()
+        with tempfile.TemporaryDirectory(prefix="facewire-ncnn-") as folder:
+            try:
+                layers, weights = unpack(net_file, Path(folder))
+            except NetFileError as error:
+                raise BackendError(f"ncnn cannot load {error}") from error
+            if self._net.load_param(str(layers)) or self._net.load_model(str(weights)):
+                raise BackendError(f"ncnn cannot load {net_file.name}: it is no network of this version's")
+        # pnnx numbers them: out0, out1 ...
+        self._outputs = [f"out{index}" for index in range(len(self._net.output_names()))]
+
+    def _prepare(self) -> None:
+        """Choose the device, before anything is loaded."""
+
+    def infer(self, canvas: Canvas) -> Sequence[Tensor]:
+        """Run the network once."""
+        _, height, width, _ = canvas.shape
+        run = self._net.create_extractor()
+        pixels = ncnn.Mat.from_pixels(canvas[0], ncnn.Mat.PixelType.PIXEL_BGR, width, height)
+        if run.input(INPUT, pixels):
+            raise BackendError(f"{self.name} does not take the picture")
+        return [self._extract(run, output) for output in self._outputs]
+
+    def _extract(self, run: "ncnn.Extractor", output: str) -> Tensor:
+        problem, tensor = run.extract(output)
+        if problem:
+            raise BackendError(f"{self.name} failed at {output} (code {problem})")
+        return cast("Tensor", np.asarray(tensor)[None])
+
+
+class NcnnVulkanBackend(NcnnBackend):
+    """A network of ncnn's on a GPU, in float16 where the driver has it."""
+
+    name = "ncnn-vulkan"
+
+    def _prepare(self) -> None:
+        try:
+            # ncnn looks for it too, and says nothing useful when it is missing.
+            ctypes.CDLL(VULKAN_LOADER)
+        except OSError as error:
+            raise BackendError("no Vulkan: Debian's libvulkan1 and mesa-vulkan-drivers are missing") from error
+        if not ncnn.get_gpu_count():
+            raise BackendError(f"no Vulkan device: {why_no_device(DEVICES)}")
+        gpu = ncnn.get_gpu_info(ncnn.get_default_gpu_index())
+        self.software = gpu.type() == SOFTWARE
+        self.device = f"software, {gpu.device_name()}" if self.software else str(gpu.device_name())
+        self._net.opt.use_vulkan_compute = True
+
+
+def why_no_device(folder: Path) -> str:
+    """Say what keeps this process from a GPU.
+
+    Args:
+        folder: where the kernel puts GPUs.
+    """
+    nodes = sorted(folder.glob("renderD*"))
+    if not nodes:
+        return f"nothing renders in {folder}; Docker shows it to the detector with docker-compose.gpu.yml"
+    closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
+    if closed:
+        return f"{closed[0]} is for group {closed[0].stat().st_gid}; RENDER_GID must be that"
+    return "no driver for it; Debian's is mesa-vulkan-drivers"
