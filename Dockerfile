@@ -43,7 +43,7 @@ COPY requirements/conversion.txt .
 RUN /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r conversion.txt
 COPY services/detector/detector detector
 RUN install -D -m 644 -t /opt/facewire/models /assets/models/face_detection_yunet_2023mar.onnx /assets/models/sample6.jpg \
- && export CACHE_DIR=/tmp/cache && /venv/bin/python -m detector static && /venv/bin/python -m detector ncnn --shipped
+ && export CACHE_DIR=/tmp/cache && /venv/bin/python -m detector static && /venv/bin/python -m detector ncnn --target any
 
 # Beside the model lies what a Pi would else compile at its first start, for each input size in the README.
 FROM detector-files-amd64 AS detector-files-arm64

@@ -1,6 +1,7 @@
 """A library that an image brings is taken where it fits, and compiled where it does not."""
 
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from detector import preparation
 from detector.artifacts import Artifacts
 from detector.geometry import InputSize
 from detector.host import cpu_name
-from detector.preparation import make_files
+from detector.preparation import PreparationError, make_files
 from detector.sealing import is_intact, seal
 from detector.shipping import CORTEX_A76, take_shipped
 
@@ -70,7 +71,9 @@ def test_another_tvm_or_model_takes_none(artifacts: Artifacts, monkeypatch: pyte
     assert not take_shipped(artifacts)
 
 
-@pytest.mark.parametrize(("machine", "steps"), [("aarch64", ["static"]), ("x86_64", ["static", "compile"])])
+@pytest.mark.parametrize(
+    ("machine", "steps"), [("aarch64", ["static", "ncnn"]), ("x86_64", ["static", "compile", "ncnn"])]
+)
 def test_what_is_shipped_is_not_compiled(
     machine: str, steps: list[str], artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,3 +82,34 @@ def test_what_is_shipped_is_not_compiled(
     monkeypatch.setattr(preparation, "run_step", done.append)
     make_files(artifacts, lambda _: None)
     assert done == steps
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "x86_64"])
+def test_a_network_of_ncnn_s_is_taken_everywhere(
+    machine: str, artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    on(machine, monkeypatch)
+    monkeypatch.setattr(preparation, "run_step", done.append)
+    artifacts.shipped_net.write_bytes(SHIPPED)
+    seal(artifacts.shipped_net)
+    make_files(replace(artifacts, size=InputSize(640, 480), threads=2), lambda _: None)
+    assert "ncnn" not in done
+    assert artifacts.net.read_bytes() == SHIPPED
+    assert is_intact(artifacts.net)
+
+
+def test_what_cannot_be_made_is_said_and_the_rest_made(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    said: list[str] = []
+
+    def run_step(step: str) -> None:
+        done.append(step)
+        if step != "static":
+            raise PreparationError(f"{step}: no tool")
+
+    on("x86_64", monkeypatch)
+    monkeypatch.setattr(preparation, "run_step", run_step)
+    make_files(artifacts, said.append)
+    assert done == ["static", "compile", "ncnn"]
+    assert {"compile: no tool", "ncnn: no tool"} <= set(said)

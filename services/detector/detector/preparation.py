@@ -13,7 +13,7 @@ from collections.abc import Callable
 from detector import sealing
 from detector.artifacts import Artifacts
 from detector.host import cpu_name
-from detector.shipping import take_shipped
+from detector.shipping import take_shipped, take_shipped_net
 
 Say = Callable[[str], None]
 
@@ -45,11 +45,18 @@ def make_files(artifacts: Artifacts, say: Say) -> None:
         run_step("static")
     if not sealing.is_intact(artifacts.library(cpu_name())) and not take_shipped(artifacts):
         say("compiling the model with TVM for this CPU (10 s on a PC, a minute on a Pi)")
-        try:
-            run_step("compile")
-        except PreparationError as error:
-            # Without the library there still are other backends.
-            say(str(error))
+        _try_step("compile", say)
+    if not sealing.is_intact(artifacts.net) and not take_shipped_net(artifacts):
+        say("converting the model for ncnn")
+        _try_step("ncnn", say)
+
+
+def _try_step(step: str, say: Say) -> None:
+    try:
+        run_step(step)
+    except PreparationError as error:
+        # Without its file there still are other backends.
+        say(str(error))
 
 
 class Background:

@@ -34,7 +34,6 @@ class NcnnBackend:
 
     name = "ncnn"
     device = "CPU"
-    software = False
 
     def __init__(self, net_file: Path, threads: int) -> None:
         self._net = ncnn.Net()
@@ -70,22 +69,36 @@ class NcnnBackend:
 
 
 class NcnnVulkanBackend(NcnnBackend):
-    """A network of ncnn's on a GPU, in float16 where the driver has it."""
+    """A network of ncnn's on a GPU, in float16 where its driver has that."""
 
     name = "ncnn-vulkan"
 
     def _prepare(self) -> None:
-        try:
-            # ncnn looks for it too, and says nothing useful when it is missing.
-            ctypes.CDLL(VULKAN_LOADER)
-        except OSError as error:
-            raise BackendError("no Vulkan: Debian's libvulkan1 and mesa-vulkan-drivers are missing") from error
-        if not ncnn.get_gpu_count():
-            raise BackendError(f"no Vulkan device: {why_no_device(DEVICES)}")
-        gpu = ncnn.get_gpu_info(ncnn.get_default_gpu_index())
-        self.software = gpu.type() == SOFTWARE
-        self.device = f"software, {gpu.device_name()}" if self.software else str(gpu.device_name())
+        gpu = _gpu()
+        self.device = f"software, {gpu.device_name()}" if gpu.type() == SOFTWARE else str(gpu.device_name())
         self._net.opt.use_vulkan_compute = True
+
+
+def refuse_software() -> None:
+    """Refuse a driver that computes on the CPU, where ncnn itself is much faster.
+
+    Raises:
+        BackendError: it is one, or there is no Vulkan.
+    """
+    gpu = _gpu()
+    if gpu.type() == SOFTWARE:
+        raise BackendError(f"software, {gpu.device_name()}, since {why_no_device(DEVICES)}")
+
+
+def _gpu() -> "ncnn.GpuInfo":
+    try:
+        # ncnn looks for it too, and says nothing of use when it is missing.
+        ctypes.CDLL(VULKAN_LOADER)
+    except OSError as error:
+        raise BackendError("no Vulkan: libvulkan1 is missing; docker-compose.gpu.yml brings it") from error
+    if not ncnn.get_gpu_count():
+        raise BackendError(f"no Vulkan device: {why_no_device(DEVICES)}")
+    return ncnn.get_gpu_info(ncnn.get_default_gpu_index())
 
 
 def why_no_device(folder: Path) -> str:
@@ -96,8 +109,8 @@ def why_no_device(folder: Path) -> str:
     """
     nodes = sorted(folder.glob("renderD*"))
     if not nodes:
-        return f"nothing renders in {folder}; Docker shows it to the detector with docker-compose.gpu.yml"
+        return f"there is no {folder}/renderD*; in Docker, docker-compose.gpu.yml shows it"
     closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
     if closed:
-        return f"{closed[0]} is for group {closed[0].stat().st_gid}; RENDER_GID must be that"
-    return "no driver for it; Debian's is mesa-vulkan-drivers"
+        return f"{closed[0]} is open to group {closed[0].stat().st_gid} only: RENDER_GID"
+    return f"no driver takes {nodes[0]}; Debian's are in mesa-vulkan-drivers"
