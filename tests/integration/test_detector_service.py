@@ -14,6 +14,7 @@ import pytest
 import redis
 from capture.demo.truth import CLIP, load_truth
 from detector.artifacts import Artifacts
+from detector.backends import KINDS
 from detector.geometry import InputSize
 from detector.host import cpu_name
 from detector.measuring import load
