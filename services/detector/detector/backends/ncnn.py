@@ -14,7 +14,7 @@ from detector.geometry import Canvas, Tensor
 from detector.ncnn_net import NetFileError, unpack
 
 # ncnn parts and joins its threads some sixty times a picture. By default those that are done spin, and on a busy host
-# keep the others from the cores: two threads took 40 to 100 ms where those that sleep took 4 to 9.
+# keep the others from the cores: an inference took ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import ncnn
