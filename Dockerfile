@@ -9,44 +9,48 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_
 
 FROM python AS capture-packages
 COPY requirements/capture.txt .
-RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r capture.txt
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r capture.txt
 
 FROM python AS detector-packages
 COPY requirements/detector.txt .
-RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r detector.txt
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r detector.txt
 
 FROM python AS tracker-packages
 COPY requirements/tracker.txt .
-RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r tracker.txt
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r tracker.txt
 
 FROM python AS iot-bridge-packages
 COPY requirements/iot-bridge.txt .
-RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r iot-bridge.txt
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r iot-bridge.txt
 
 FROM python AS web-packages
 COPY requirements/web.txt .
-RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r web.txt
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r web.txt
 
 FROM --platform=$BUILDPLATFORM ${BUILD_PYTHON} AS assets
 WORKDIR /app
 COPY requirements/capture.txt .
-RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r capture.txt
+RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r capture.txt
 COPY facewire facewire
 COPY models models
 RUN /venv/bin/python -m facewire.models fetch /assets/models
 COPY services/capture/capture capture
 RUN /venv/bin/python -m capture compose-demo /assets/models /assets/demo
 
+# Beside the model lies the network in ncnn's own format, the same for every CPU, GPU and input size.
 FROM assets AS detector-files-amd64
-RUN install -D -m 644 -t /opt/facewire/models /assets/models/face_detection_yunet_2023mar.onnx /assets/models/sample6.jpg
+COPY requirements/conversion.txt .
+RUN /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r conversion.txt
+COPY services/detector/detector detector
+RUN install -D -m 644 -t /opt/facewire/models /assets/models/face_detection_yunet_2023mar.onnx /assets/models/sample6.jpg \
+ && export CACHE_DIR=/tmp/cache && /venv/bin/python -m detector static && /venv/bin/python -m detector ncnn --target any
 
 # Beside the model lies what a Pi would else compile at its first start, for each input size in the README; in half
 # precision too, which the Pi 5 has arithmetic for.
 FROM detector-files-amd64 AS detector-files-arm64
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils-aarch64-linux-gnu
 COPY requirements/detector.txt .
-RUN /venv/bin/pip install --quiet --require-hashes --only-binary :all: -r detector.txt
-COPY services/detector/detector detector
+RUN /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r detector.txt
 RUN for size in 320x256 320x192 640x480; do \
       export DETECTOR_INPUT=$size CACHE_DIR=/tmp/cache; \
       /venv/bin/python -m detector static \
@@ -82,6 +86,13 @@ COPY --from=detector-files /opt/facewire/models /opt/facewire/models
 COPY models models
 COPY services/detector/detector detector
 CMD ["python", "-m", "detector"]
+
+# 240 MB more, which is why the default image has none of it: Mesa's Vulkan drivers, the Pi 5's among them.
+FROM detector AS detector-gpu
+USER root
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libvulkan1 mesa-vulkan-drivers \
+ && rm -rf /var/lib/apt/lists/*
+USER facewire
 
 FROM service AS tracker
 COPY --from=tracker-packages /venv /venv

@@ -5,7 +5,7 @@ group "default" { targets = ["service"] }
 
 target "service" {
   name       = name
-  matrix     = { name = ["capture", "detector", "tracker", "iot-bridge", "web"] }
+  matrix     = { name = ["capture", "detector", "detector-gpu", "tracker", "iot-bridge", "web"] }
   dockerfile = "Dockerfile"
   target     = name
   tags       = ["facewire/${name}"]

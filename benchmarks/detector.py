@@ -23,7 +23,7 @@ from benchmarks.rows.pipe import MS_PER_S, Arrays, Command, Worker, WorkerError
 from benchmarks.rows.report import Figures, Row, for_programs, table, targets, verdicts
 from benchmarks.rows.starting import first_faces_s
 from benchmarks.rows.subjects import PYTHON, SERVED, TORCH_ROWS, Subject, prepare_torch, subjects
-from benchmarks.rows.venvs import NCNN, TORCH
+from benchmarks.rows.venvs import TORCH
 from runner.plan import MALLOC
 
 THREADS = (1, 2)
@@ -153,9 +153,10 @@ def _gflops(count: int, spent_ms: float) -> float:
     return count / (spent_ms / MS_PER_S) / 1e9
 
 
-def _peak_rss_mb(made: Made, backend: str) -> float:
+def _peak_rss_mb(made: Made, row: str) -> float:
     """Return the peak memory of a process that is set up as the detector."""
-    arguments = (backend, str(made.file(backend, 1)), "1", str(made.frame), str(made.size.width), str(made.size.height))
+    files = (str(made.file(row, 1)), "1", str(made.frame))
+    arguments = (SERVED[row], *files, str(made.size.width), str(made.size.height))
     worker = Command(PYTHON, "benchmarks.rows.memory", arguments, MALLOC).start()
     printed, _ = worker.communicate()
     if worker.returncode:
@@ -169,11 +170,9 @@ def _asked() -> tuple[InputSize, Asked]:
     parser.add_argument("--rounds", type=int, default=20, help="turns of every row (default 20)")
     parser.add_argument("--runs", type=int, default=5, help="timed runs in a turn (default 5)")
     parser.add_argument("--no-torch", action="store_true", help="leave out PyTorch's rows, and its 1 to 6 GB")
-    parser.add_argument("--no-ncnn", action="store_true", help="leave out ncnn's rows")
     asked = parser.parse_args()
     width, height = map(int, asked.input.split("x"))
-    unwanted = ((TORCH, asked.no_torch), (NCNN, asked.no_ncnn))
-    left_out = frozenset(venv.name for venv, is_unwanted in unwanted if is_unwanted)
+    left_out = frozenset([TORCH.name] if asked.no_torch else [])
     return InputSize(width, height), Asked(asked.rounds, asked.runs, left_out)
 
 

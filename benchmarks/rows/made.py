@@ -10,8 +10,10 @@ from pathlib import Path
 import cv2
 import detector.compiling
 import numpy as np
+from detector.families.yunet import OUTPUTS
 from detector.geometry import InputSize, LetterboxCanvas
 from detector.host import cpu_name
+from detector.pnnx import convert
 from detector.static import fix_input
 
 from benchmarks.rows.pipe import ROOT
@@ -50,6 +52,11 @@ class Made:
         return self.temporary / f"yunet-{self.size}.onnx"
 
     @property
+    def net(self) -> Path:
+        """YuNet as ncnn takes it."""
+        return self.temporary / "yunet.ncnn"
+
+    @property
     def frame(self) -> Path:
         """A frame as a camera gives it, (480, 640, 3) uint8."""
         return self.temporary / "frame.npy"
@@ -70,7 +77,16 @@ class Made:
         return self.folder / "ssdlite320.pt"
 
     def file(self, row: str, threads: int) -> Path:
-        """Return what a row of the detector's own backends loads; a library is compiled where it is missing."""
+        """Return what a row of the detector's own backends loads, made first where it is missing.
+
+        Raises:
+            CalledProcessError: it cannot be compiled.
+            ConversionError: it cannot be converted.
+        """
+        if row in ("ncnn-cpu", "ncnn-vulkan"):
+            if not self.net.exists():
+                convert(self.static_model, OUTPUTS, self.net)
+            return self.net
         return self.static_model if row == "onnxruntime" else self.library(row, threads)
 
     def library(self, kind: str, threads: int) -> Path:

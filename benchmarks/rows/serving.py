@@ -46,19 +46,18 @@ def prepare(backend_name: str, file: Path, threads: int, frame_path: Path, canva
     # As `python -m detector` sets it.
     cv2.setNumThreads(1)
     kind = KINDS[backend_name]
-    # onnxruntime is at its best when its threads spin, which the service does not let them.
-    spins = backend_name == "onnxruntime"
-    backend = OnnxRuntimeBackend(file, threads, spin=True) if spins else kind.open(file, threads)
+    # These are at their best when their threads spin, which the service does not let them; ncnn's environment says so.
+    spins = backend_name in ("onnxruntime", "ncnn")
+    is_reference = backend_name == "onnxruntime"
+    backend = OnnxRuntimeBackend(file, threads, spin=True) if is_reference else kind.open(file, threads)
     canvas, frame = np.load(canvas_path), frame_of(frame_path)
     _, height, width, _ = canvas.shape
     finder = FaceFinder(SCORE_THRESHOLD, Metrics("detector"))
     alone = Alone(backend, kind.family(InputSize(width, height)))
     outputs = [np.array(output) for output in backend.infer(canvas)]
-    return Prepared(
-        {"net": lambda: backend.infer(canvas), "step": lambda: finder.find(frame, alone)},
-        outputs,
-        SPINS if spins else "",
-    )
+    # Of ncnn-vulkan, what it computes on.
+    note = SPINS if spins else str(getattr(backend, "device", ""))
+    return Prepared({"net": lambda: backend.infer(canvas), "step": lambda: finder.find(frame, alone)}, outputs, note)
 
 
 if __name__ == "__main__":

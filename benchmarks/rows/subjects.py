@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.host import devices
+from detector.pnnx import ConversionError
 
 from benchmarks.rows.made import Made
 from benchmarks.rows.pipe import ROOT, Command
-from benchmarks.rows.venvs import NCNN, TORCH, Venv, VenvError
+from benchmarks.rows.venvs import TORCH, Venv, VenvError
 from runner.plan import MALLOC
 
 PYTHON = Path(sys.executable)
-SERVED = ("onnxruntime", "tvm")
-"""The detector's own backends, of which the fastest is chosen."""
+SERVED = {"onnxruntime": "onnxruntime", "ncnn-cpu": "ncnn", "ncnn-vulkan": "ncnn-vulkan", "tvm": "tvm"}
+"""Row to the detector's own backend in it; the fastest is chosen."""
+SPIN = {"OMP_WAIT_POLICY": "active"}
+"""ncnn's default, which the service does not leave it."""
 TORCH_ROWS = ("pytorch-eager", "torchscript", "torchscript-int8")
-NCNN_ROWS = ("ncnn-cpu", "ncnn-vulkan")
 YUNET, SSDLITE, SSD_FACE = "yunet-2023mar", "ssdlite320-mobilenet-v3-large", "ssd-mobilenet-v2-face"
 
 
@@ -57,14 +59,9 @@ def subjects(made: Made, threads: int, left_out: frozenset[str]) -> Iterator[Sub
     size = str(made.size)
     arguments = (str(made.model), str(threads), str(made.canvas))
     yield Subject("opencv", YUNET, size, threads, _command("opencv", arguments))
-    yield _served(made, "onnxruntime", "onnxruntime", threads)
-    for name in NCNN_ROWS:
-        folder = made.folder / f"{name}-{size}"
-        folder.mkdir(exist_ok=True)
-        arguments = (str(made.static_model), str(threads), str(made.canvas), str(folder), name.removeprefix("ncnn-"))
-        yield _elsewhere(Subject(name, YUNET, size, threads, None), NCNN, "ncnn_net", arguments, left_out)
     yield _served(made, "tvm-untuned", "tvm", threads)
-    yield _served(made, "tvm", "tvm", threads)
+    for name, backend in SERVED.items():
+        yield _served(made, name, backend, threads)
     yield Subject("edgetpu", SSD_FACE, "320x320", threads, None, edge_tpu_problem())
 
 
@@ -96,8 +93,10 @@ def _served(made: Made, name: str, backend: str, threads: int) -> Subject:
         file = made.file(name, threads)
     except subprocess.CalledProcessError as error:
         return Subject(name, YUNET, str(made.size), threads, None, f"not compiled (exit code {error.returncode})")
+    except ConversionError as error:
+        return Subject(name, YUNET, str(made.size), threads, None, str(error))
     arguments = (backend, str(file), str(threads), str(made.frame), str(made.canvas))
-    return Subject(name, YUNET, str(made.size), threads, _command("serving", arguments, MALLOC))
+    return Subject(name, YUNET, str(made.size), threads, _command("serving", arguments, MALLOC | SPIN))
 
 
 def _elsewhere(

@@ -54,8 +54,6 @@ TORCH = Venv(
     ("torchvision==0.28.0", "pillow>=12"),
     "PyTorch: 1 GB, or 6 GB where pip only finds a build with CUDA; --no-torch leaves it out",
 )
-# pnnx wants torch for what it does not do here; ncnn wants a downloader of models.
-NCNN = Venv("ncnn-venv", ("numpy>=2.2",), ("ncnn==1.0.20261020", "pnnx==20261020"), "ncnn and its converter: 250 MB")
 
 
 def _run(*command: str) -> None:

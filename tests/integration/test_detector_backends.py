@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -12,14 +13,15 @@ from detector.artifacts import Artifacts
 from detector.backends import KINDS, Backend, BackendError
 from detector.families.yunet import NMS_IOU, yunet
 from detector.geometry import InputSize, LetterboxCanvas
-from detector.host import cpu_name, has_half_arithmetic
+from detector.host import cpu_name, devices, has_half_arithmetic
 from detector.measuring import load
-from detector.opening import Files
+from detector.opening import Files, opening
 
 from facewire.boxes import iou
 from facewire.messages import Face
 from facewire.models import model_path
 from tests.places import CACHE, MODELS, ROOT
+from tests.vulkan import require_vulkan
 
 SIZE = InputSize(320, 256)
 SCORE_THRESHOLD = 0.6
@@ -31,9 +33,13 @@ def artifacts() -> Artifacts:
     return Artifacts(model_path(MODELS, "yunet"), SIZE, 1, CACHE)
 
 
-@pytest.fixture(scope="module", params=["onnxruntime", "tvm"])
-def backend(request: pytest.FixtureRequest, artifacts: Artifacts) -> Backend:
-    return KINDS[request.param].open(artifacts.file(request.param, cpu_name()), 1)
+@pytest.fixture(scope="module", params=["onnxruntime", "tvm", "ncnn", "ncnn-vulkan"])
+def backend(request: pytest.FixtureRequest, artifacts: Artifacts) -> Iterator[Backend]:
+    if request.param == "ncnn-vulkan":
+        require_vulkan()
+    opened = opening(request.param, artifacts.file(request.param, cpu_name()), 1)
+    yield opened.load()
+    opened.abort()
 
 
 def photo_at_640(path: Path) -> np.ndarray:
@@ -84,12 +90,17 @@ def test_landmarks_lie_inside_their_face_and_in_order(artifacts: Artifacts) -> N
         assert max(right_eye[1], left_eye[1]) < nose[1] < max(right_mouth[1], left_mouth[1])
 
 
-def test_a_broken_library_is_said_in_one_line(tmp_path: Path) -> None:
-    for name in KINDS:
-        broken = tmp_path / f"broken-{name}.so"
-        broken.write_bytes(b"no library")
-        with pytest.raises(BackendError, match="broken"):
-            KINDS[name].open(broken, 1)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_broken_file_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+    if name == "ncnn-vulkan":
+        require_vulkan()
+    broken = tmp_path / f"broken-{name}"
+    broken.write_bytes(b"no library")
+    opened = opening(name, broken, 1)
+    with pytest.raises(BackendError, match="broken") as said:
+        opened.load()
+    opened.abort()
+    assert "\n" not in str(said.value).strip()
 
 
 def test_the_measurement_chose_the_fastest_that_agrees(artifacts: Artifacts) -> None:
@@ -97,10 +108,20 @@ def test_the_measurement_chose_the_fastest_that_agrees(artifacts: Artifacts) -> 
     assert choice is not None, "scripts/setup measures"
     usable = {row.backend: row.median_ms for row in choice.rows if not row.problem and row.median_ms}
     halves = {"tvm-fp16"} if has_half_arithmetic() else set()
-    assert set(usable) == {"onnxruntime", "tvm"} | halves
+    assert set(usable) >= {"onnxruntime", "tvm", "ncnn"} | halves
     assert choice.chosen == min(usable, key=lambda name: usable[name])
     errors = {row.backend: row.max_abs_error for row in choice.rows if row.backend in {"onnxruntime", "tvm"}}
     assert all(error is not None and error <= 1e-3 for error in errors.values())
+
+
+def test_the_measurement_tells_software_from_a_gpu(artifacts: Artifacts) -> None:
+    require_vulkan()
+    choice = load(Files(artifacts).choice)
+    assert choice is not None, "scripts/setup measures"
+    row = next(row for row in choice.rows if row.backend == "ncnn-vulkan")
+    if not devices():
+        assert row.problem.startswith("software, llvmpipe")
+        assert "ncnn-vulkan" not in choice.ranked
 
 
 def test_tvm_serves_without_its_compiler(artifacts: Artifacts) -> None:

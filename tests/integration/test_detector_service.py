@@ -13,6 +13,7 @@ import psutil
 import pytest
 import redis
 from capture.demo.truth import CLIP, load_truth
+from detector import sealing
 from detector.artifacts import Artifacts
 from detector.backends import KINDS
 from detector.geometry import InputSize
@@ -31,6 +32,7 @@ from tests.integration.door import put
 from tests.places import CACHE, DEMO, MODELS
 from tests.processes import FickleRedis, Running, fickle_redis, service
 from tests.servers import free_port, wait_for
+from tests.vulkan import require_vulkan
 
 PREPARED_WITHIN_S = 60
 AWAY = "redis://127.0.0.1:9/0"
@@ -280,6 +282,21 @@ def alive(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.mark.parametrize("backend", ["ncnn", "ncnn-vulkan"])
+def test_ncnn_is_made_ready_and_detects_when_it_is_named(
+    backend: str, tmp_path: Path, bus_url: str, cache: Path, picture: np.ndarray
+) -> None:
+    if backend == "ncnn-vulkan":
+        require_vulkan()
+    # Cut off by a power failure; and in CI the GPU is software, which only `auto` leaves out.
+    spoil(artifacts(cache).net, b"PK")
+    eye = Eye(bus_url, picture)
+    with detector(tmp_path, bus_url, cache, DETECTOR_BACKEND=backend) as running:
+        seen = eye.sees(1, running, note=f"{backend}, as DETECTOR_BACKEND says")
+    assert (seen.backend, len(seen.faces)) == (backend, 2)
+    assert sealing.is_intact(artifacts(cache).net)
 
 
 def test_the_only_backend_wanted_is_made_ready_while_the_heart_beats(tmp_path: Path, bus_url: str, cache: Path) -> None:

@@ -1,6 +1,7 @@
 """A library that an image brings is taken where it fits, and compiled where it does not."""
 
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from detector.artifacts import Artifacts
 from detector.geometry import InputSize
 from detector.host import cpu_name
 from detector.precision import FP16, FP32
-from detector.preparation import make_files
+from detector.preparation import PreparationError, make_files
 from detector.sealing import is_intact, seal
 from detector.shipping import CORTEX_A76, take_shipped
 
@@ -71,16 +72,16 @@ def test_another_tvm_or_model_takes_none(artifacts: Artifacts, monkeypatch: pyte
     assert not take_shipped(artifacts, FP32)
 
 
-STATIC, COMPILE, COMPILE_HALF = "static", "compile --precision fp32", "compile --precision fp16"
+STATIC, COMPILE, COMPILE_HALF, NET = "static", "compile --precision fp32", "compile --precision fp16", "ncnn"
 
 
 @pytest.mark.parametrize(
     ("machine", "half", "steps"),
     [
-        ("aarch64", False, [STATIC]),
-        ("aarch64", True, [STATIC, COMPILE_HALF]),
-        ("x86_64", False, [STATIC, COMPILE]),
-        ("x86_64", True, [STATIC, COMPILE, COMPILE_HALF]),
+        ("aarch64", False, [STATIC, NET]),
+        ("aarch64", True, [STATIC, COMPILE_HALF, NET]),
+        ("x86_64", False, [STATIC, COMPILE, NET]),
+        ("x86_64", True, [STATIC, COMPILE, COMPILE_HALF, NET]),
     ],
 )
 def test_what_is_shipped_is_not_compiled(
@@ -104,3 +105,35 @@ def test_each_precision_has_its_own_file(artifacts: Artifacts, monkeypatch: pyte
     cpu = cpu_name()
     assert artifacts.file("tvm", cpu).read_bytes() == SHIPPED
     assert artifacts.file("tvm-fp16", cpu).read_bytes() == SHIPPED + b" in half precision"
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "x86_64"])
+def test_a_network_of_ncnn_s_is_taken_everywhere(
+    machine: str, artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    on(machine, monkeypatch)
+    monkeypatch.setattr(preparation, "run_step", lambda step, *_: done.append(step))
+    artifacts.shipped_net.write_bytes(SHIPPED)
+    seal(artifacts.shipped_net)
+    make_files(replace(artifacts, size=InputSize(640, 480), threads=2), lambda _: None)
+    assert "ncnn" not in done
+    assert artifacts.net.read_bytes() == SHIPPED
+    assert is_intact(artifacts.net)
+
+
+def test_what_cannot_be_made_is_said_and_the_rest_made(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    said: list[str] = []
+
+    def run_step(step: str, *_: str) -> None:
+        done.append(step)
+        if step != "static":
+            raise PreparationError(f"{step}: no tool")
+
+    on("x86_64", monkeypatch)
+    monkeypatch.setattr(preparation, "has_half_arithmetic", lambda: False)
+    monkeypatch.setattr(preparation, "run_step", run_step)
+    make_files(artifacts, said.append)
+    assert done == ["static", "compile", "ncnn"]
+    assert {"compile: no tool", "ncnn: no tool"} <= set(said)

@@ -25,6 +25,7 @@ def main() -> int:
     of_step = {step: steps.add_parser(step, help=text) for step, text in STEPS.items()}
     of_step["compile"].add_argument("--target", choices=TARGETS, help="put a library for this CPU beside the model")
     of_step["compile"].add_argument("--precision", choices=PRECISIONS, default=FP32, help="of its arithmetic")
+    of_step["ncnn"].add_argument("--target", choices=["any"], help="put the network, for every host, beside the model")
     asked = parser.parse_args()
     settings = load(DetectorSettings)
     if asked.step is not None:

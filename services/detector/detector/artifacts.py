@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from detector.geometry import InputSize
@@ -31,8 +31,11 @@ class Artifacts:
     @property
     def stem(self) -> str:
         """Name the model by content and input size."""
-        digest = hashlib.sha256(self.model.read_bytes()).hexdigest()[:HASH_LETTERS]
-        return f"{self.model.stem}-{digest}-{self.size}"
+        return f"{self._content}-{self.size}"
+
+    @property
+    def _content(self) -> str:
+        return f"{self.model.stem}-{_digest(self.model)}"
 
     @property
     def static_model(self) -> Path:
@@ -43,7 +46,23 @@ class Artifacts:
         """Name what a backend loads on a host."""
         if backend == "onnxruntime":
             return self.static_model
+        if backend in ("ncnn", "ncnn-vulkan"):
+            return self.net
         return self.library(cpu, FP16 if backend == "tvm-fp16" else FP32)
+
+    @property
+    def net(self) -> Path:
+        """The model in ncnn's format: one file for every host, input size and number of threads."""
+        return self.cache / self._net_name
+
+    @property
+    def shipped_net(self) -> Path:
+        """Where an image brings it, beside the model."""
+        return self.model.parent / self._net_name
+
+    @property
+    def _net_name(self) -> str:
+        return f"{self._content}-{_digest(*_sources('pnnx.py', 'ncnn_net.py', 'compiling/graph.py'))}.ncnn"
 
     def library(self, cpu: str, precision: str = FP32) -> Path:
         """Name the library for a host's CPU; another TVM, or other loops of ours, make another."""
@@ -64,12 +83,28 @@ class Artifacts:
             cpu: the host's.
             among: backends and devices that there are: with another, there is another choice to be made.
         """
-        there = hashlib.sha256(" ".join(among).encode()).hexdigest()[:HASH_LETTERS]
+        others = (self.net.name, f"ncnn{_version('ncnn')}")
+        there = hashlib.sha256(" ".join((*among, *others)).encode()).hexdigest()[:HASH_LETTERS]
         versions = f"tvm{version('apache-tvm')}-{_loops()}-onnxruntime{version('onnxruntime')}"
         return self.cache / f"{self.stem}-{cpu}-{self.threads}t-{versions}-{there}.choice.json"
 
 
 def _loops() -> str:
     """Name the code that makes libraries: after an update, the cache's older ones and their timings are passed over."""
-    sources = sorted(Path(__file__).with_name("compiling").glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:HASH_LETTERS]
+    return _digest(*_sources("compiling/*.py"))
+
+
+def _sources(*patterns: str) -> list[Path]:
+    folder = Path(__file__).parent
+    return [source for pattern in patterns for source in sorted(folder.glob(pattern))]
+
+
+def _digest(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:HASH_LETTERS]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "-none"

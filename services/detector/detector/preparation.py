@@ -14,7 +14,7 @@ from detector import sealing
 from detector.artifacts import Artifacts
 from detector.host import cpu_name, has_half_arithmetic
 from detector.precision import FP16, FP32
-from detector.shipping import take_shipped
+from detector.shipping import take_shipped, take_shipped_net
 
 Say = Callable[[str], None]
 
@@ -49,11 +49,18 @@ def make_files(artifacts: Artifacts, say: Say) -> None:
         if sealing.is_intact(artifacts.library(cpu_name(), precision)) or take_shipped(artifacts, precision):
             continue
         say(f"compiling the model with TVM for this CPU, {precision} (10 s on a PC, a minute on a Pi)")
-        try:
-            run_step("compile", "--precision", precision)
-        except PreparationError as error:
-            # Without the library there still are other backends.
-            say(str(error))
+        _try_step(say, "compile", "--precision", precision)
+    if not sealing.is_intact(artifacts.net) and not take_shipped_net(artifacts):
+        say("converting the model for ncnn")
+        _try_step(say, "ncnn")
+
+
+def _try_step(say: Say, step: str, *arguments: str) -> None:
+    try:
+        run_step(step, *arguments)
+    except PreparationError as error:
+        # Without its file there still are other backends.
+        say(str(error))
 
 
 class Background:

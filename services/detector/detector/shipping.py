@@ -1,7 +1,8 @@
-"""Libraries that an image brings along, compiled on another machine: with one, a Pi need not compile first."""
+"""What an image brings along, made on another machine: with it, a Pi need not compile first."""
 
 import platform
 import shutil
+from pathlib import Path
 
 from detector import sealing
 from detector.artifacts import Artifacts
@@ -27,10 +28,25 @@ def take_shipped(artifacts: Artifacts, precision: str) -> bool:
     target = FITTING.get(platform.machine())
     if target is None or not sealing.is_intact(artifacts.shipped(target, precision)):
         return False
-    library = artifacts.library(cpu_name(), precision)
-    # A copy: whoever finds a library broken removes it, and a shipped one cannot be made again here.
-    half_done = library.with_suffix(".tmp.so")
-    shutil.copyfile(artifacts.shipped(target, precision), half_done)
-    half_done.replace(library)
-    sealing.seal(library)
+    _copy(artifacts.shipped(target, precision), artifacts.library(cpu_name(), precision))
     return True
+
+
+def take_shipped_net(artifacts: Artifacts) -> bool:
+    """Put the shipped network of ncnn's where this host's own would lie, whole or not at all.
+
+    Returns:
+        False where none was shipped for this model, or it is spoiled.
+    """
+    if not sealing.is_intact(artifacts.shipped_net):
+        return False
+    _copy(artifacts.shipped_net, artifacts.net)
+    return True
+
+
+def _copy(shipped: Path, own: Path) -> None:
+    # A copy: whoever finds a file broken removes it, and a shipped one cannot be made again here.
+    half_done = own.with_suffix(f".tmp{own.suffix}")
+    shutil.copyfile(shipped, half_done)
+    half_done.replace(own)
+    sealing.seal(own)

@@ -5,6 +5,7 @@ import sys
 from detector import sealing
 from detector.artifacts import Artifacts
 from detector.backends import KINDS, BackendError
+from detector.families.yunet import OUTPUTS
 from detector.host import cpu_name
 from detector.measuring import Choice, load, measure, save
 from detector.opening import Files
@@ -19,6 +20,7 @@ MODEL = "yunet"
 STEPS = {
     "static": "fix the model's input size",
     "compile": "compile the model with TVM for this CPU, or for a named one",
+    "ncnn": "convert the model for ncnn",
     "measure": "time every backend on this host and remember the fastest",
     "prepare": "all of these, where not done yet",
 }
@@ -40,7 +42,7 @@ def do_step(step: str, settings: DetectorSettings, target: str | None = None, pr
     Args:
         step: one of `STEPS`.
         settings: the detector's.
-        target: compile for this kind of CPU, None for this host's.
+        target: make it for this kind of CPU, and put it beside the model; None for this host's cache.
         precision: compile for this precision of arithmetic.
     """
     artifacts = artifacts_of(settings)
@@ -49,6 +51,8 @@ def do_step(step: str, settings: DetectorSettings, target: str | None = None, pr
             _static(artifacts)
         elif step == "compile":
             _compile(artifacts, target, precision)
+        elif step == "ncnn":
+            _ncnn(artifacts, target)
         elif step == "measure":
             _measure(artifacts)
         else:
@@ -79,6 +83,17 @@ def _compile(artifacts: Artifacts, target: str | None, precision: str) -> None:
     except compilation.CompilationError as error:
         raise PreparationError(str(error)) from error
     sealing.seal(library)
+
+
+def _ncnn(artifacts: Artifacts, target: str | None) -> None:
+    from detector.pnnx import ConversionError, convert  # noqa: PLC0415  onnx is 30 MB that only this step needs
+
+    net = artifacts.net if target is None else artifacts.shipped_net
+    try:
+        convert(artifacts.static_model, OUTPUTS, net)
+    except ConversionError as error:
+        raise PreparationError(str(error)) from error
+    sealing.seal(net)
 
 
 def _measure(artifacts: Artifacts) -> None:

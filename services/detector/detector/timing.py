@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.backends import BackendError
+from detector.backends import KINDS, BackendError
 from detector.opening import opening
 
 WARM_UP = 5
@@ -35,6 +35,7 @@ def main() -> None:
     opened = opening(name, Path(file), int(threads))
     try:
         backend = opened.load()
+        KINDS[name].refuse()
         outputs = [np.array(output) for output in backend.infer(canvas)]
         for _ in range(WARM_UP):
             backend.infer(canvas)

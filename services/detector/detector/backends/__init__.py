@@ -55,6 +55,30 @@ def open_tvm_fp16(library: Path, threads: int) -> Backend:
     return TvmBackend(library, threads, "tvm-fp16")
 
 
+def open_ncnn(net: Path, threads: int) -> Backend:
+    """Load a network of ncnn's on the CPU."""
+    try:
+        from detector.backends.ncnn import NcnnBackend  # noqa: PLC0415  one accelerator, one import
+    except ImportError as error:
+        raise BackendError(f"the package ncnn cannot be used: {error}") from error
+    return NcnnBackend(net, threads)
+
+
+def open_ncnn_vulkan(net: Path, threads: int) -> Backend:
+    """Load a network of ncnn's on a GPU."""
+    try:
+        from detector.backends.ncnn import NcnnVulkanBackend  # noqa: PLC0415  one accelerator, one import
+    except ImportError as error:
+        raise BackendError(f"the package ncnn cannot be used: {error}") from error
+    return NcnnVulkanBackend(net, threads)
+
+
+def _refuse_software_gpu() -> None:
+    from detector.backends.ncnn import refuse_software  # noqa: PLC0415  one accelerator, one import
+
+    refuse_software()
+
+
 Opener = Callable[[Path, int], Backend]
 
 
@@ -67,18 +91,23 @@ class Kind:
         family: the network that it runs, given the input size that the operator wants.
         isolated: it drives a device, whose driver may take its process along: it gets one of its own.
         missing: why its file may not be there.
+        refuse: raises BackendError where it runs, and still is nothing for `auto` to take.
     """
 
     open: Opener
     family: Callable[[InputSize], Family] = yunet
     isolated: bool = False
     missing: str = "not made for this host"
+    refuse: Callable[[], None] = lambda: None
 
 
+NO_NET = "not made for this host, which pnnx does"
 KINDS: dict[str, Kind] = {
     "onnxruntime": Kind(open_onnxruntime),
     "tvm": Kind(open_tvm),
     "tvm-fp16": Kind(open_tvm_fp16, missing="not made: it is for CPUs with arithmetic in half precision"),
+    "ncnn": Kind(open_ncnn, missing=NO_NET),
+    "ncnn-vulkan": Kind(open_ncnn_vulkan, isolated=True, missing=NO_NET, refuse=_refuse_software_gpu),
 }
 REFERENCE = "onnxruntime"
 """The backend that the others must agree with."""
