@@ -50,7 +50,7 @@ class Venv:
 
 TORCH = Venv(
     "torch-venv",
-    ("torch==2.13.0", "numpy>=2.2"),
+    ("torch==2.13.0", "numpy>=2.2", "onnx>=1.19"),
     ("torchvision==0.28.0", "pillow>=12"),
     "PyTorch: 1 GB, or 6 GB where pip only finds a build with CUDA; --no-torch leaves it out",
 )

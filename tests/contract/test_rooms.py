@@ -13,8 +13,8 @@ LIBRARY = ROOT / "facewire"
 OURS = [LIBRARY, ROOT / "runner", *SERVICES.values()]
 HEAVY = {"cv2", "tvm", "onnxruntime", "onnx", "flask", "gunicorn", "paho", "lap"}
 ACCELERATORS = {"tvm", "tvm_ffi", "onnxruntime", "ncnn", "tflite_runtime", "ai_edge_litert"}
-# The steps that compile run in processes of their own.
-COMPILER = "compiling"
+# The steps that compile and convert run in processes of their own.
+STEPS = ("compiling", "converting")
 MOST_LINES = 300
 
 
@@ -51,9 +51,14 @@ def test_the_library_imports_nothing_that_only_some_services_need() -> None:
 
 def test_accelerators_are_imported_only_by_backends() -> None:
     guilty = [
-        path for path in files(*OURS) if imports(path) & ACCELERATORS and path.parent.name not in ("backends", COMPILER)
+        path for path in files(*OURS) if imports(path) & ACCELERATORS and path.parent.name not in ("backends", *STEPS)
     ]
     assert guilty == []
+
+
+def test_torch_is_needed_by_one_script_only() -> None:
+    # It runs with the interpreter of an environment that has torch; no service's has.
+    assert [path.name for path in files(*OURS) if "torch" in imports(path)] == ["exporting.py"]
 
 
 def test_the_environment_is_read_only_by_settings() -> None:

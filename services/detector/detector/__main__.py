@@ -6,6 +6,7 @@ import sys
 import cv2
 
 from detector.choosing import BackendInUse
+from detector.converting import command
 from detector.finding import FaceFinder
 from detector.precision import FP32, PRECISIONS
 from detector.service import run
@@ -26,8 +27,11 @@ def main() -> int:
     of_step["compile"].add_argument("--target", choices=TARGETS, help="put a library for this CPU beside the model")
     of_step["compile"].add_argument("--precision", choices=PRECISIONS, default=FP32, help="of its arithmetic")
     of_step["ncnn"].add_argument("--target", choices=["any"], help="put the network, for every host, beside the model")
+    command.add_arguments(steps.add_parser("convert", help="make a library of a PyTorch or ONNX network of your own"))
     asked = parser.parse_args()
     settings = load(DetectorSettings)
+    if asked.step == "convert":
+        return command.run(asked, settings)
     if asked.step is not None:
         do_step(asked.step, settings, getattr(asked, "target", None), getattr(asked, "precision", FP32))
     else:

@@ -44,7 +44,7 @@ class TvmBackend:
             self._main = self._machine["main"]
         except TVM_ERRORS as error:
             raise BackendError(f"TVM cannot load {library.name}: {error}") from error
-        self._wrapped = tvm_ffi.from_dlpack
+        self._wrapped, self._alone = tvm_ffi.from_dlpack, tvm_ffi.Tensor
         self._canvas = np.zeros(0, np.uint8)
 
     def infer(self, canvas: Canvas) -> Sequence[Tensor]:
@@ -54,7 +54,9 @@ class TvmBackend:
         np.copyto(self._canvas, canvas)
         try:
             outputs = self._main(self._wrapped(self._canvas, require_alignment=ALIGNMENT_BYTES))
-            return [cast("Tensor", np.from_dlpack(output)) for output in outputs]
+            # A network with one output gives that, not a tuple of one.
+            together = (outputs,) if isinstance(outputs, self._alone) else outputs
+            return [cast("Tensor", np.from_dlpack(output)) for output in together]
         except TVM_ERRORS as error:
             raise BackendError(str(error)) from error
 

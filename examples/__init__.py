@@ -1,0 +1,1 @@
+"""Networks in PyTorch that `python -m detector convert` turns into libraries; see docs/convert.md."""
