@@ -186,6 +186,11 @@ def needs_even_sides(folder: Path) -> None:
     )
 
 
+def unknown_to_tvm(folder: Path) -> None:
+    node = helper.make_node("LpNormalization", ["picture"], ["features"])
+    onnx.save(network([node], ["features"], sides=(1, 3, 32, 32)), folder / "rare.onnx")
+
+
 def nothing(_: Path) -> None:
     """Leave the folder empty."""
 
@@ -203,6 +208,7 @@ MISTAKES = {
         "ends in features",
     ),
     "unknown operator": (foreign, ["foreign.onnx"], "unsupported operators, not ONNX's own: elsewhere.Wish"),
+    "unknown to TVM": (unknown_to_tvm, ["rare.onnx"], "not supported for frontend ONNX: LpNormalization"),
     "no photo": (fixed_only_by_option, ["free.onnx", "--input", "32x24", "--photo", "none.jpg"], "--photo FILE"),
     "two means": (fixed_only_by_option, ["free.onnx", "--mean", "1,2"], "--mean: 1,2 is not 3 number(s)"),
     "no torch": (nothing, ["mine:network", "--input", "32x24"], "torch is not installed"),

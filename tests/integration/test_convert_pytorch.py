@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from detector.backends import open_tvm
 from detector.backends.onnxruntime import OnnxRuntimeBackend
+from detector.families.yunet import yunet
 from detector.geometry import InputSize, LetterboxCanvas
-from detector.yunet import decode, grid
 from numpy.typing import NDArray
 
 from facewire.boxes import iou
@@ -103,7 +103,7 @@ def faces(tensors: Sequence[NDArray[np.float32]], photo: Path) -> NDArray[np.flo
     picture = cv2.imread(str(photo))
     assert picture is not None
     _, placed = LetterboxCanvas(SIZE).fill(np.asarray(picture))
-    boxes = np.array([face.xyxy for face in decode(tensors, grid(SIZE), placed, 0.6)])
+    boxes = np.array([face.xyxy for face in yunet(SIZE).decode(tensors, placed, 0.6)])
     return boxes[np.argsort(boxes[:, 0])]
 
 

@@ -11,12 +11,13 @@ from detector.converting.pictures import NONE, UNSCALED, Normalisation
 from detector.converting.problems import ConversionError, DisagreementError
 from detector.converting.source import WANTED, read_source
 from detector.geometry import InputSize
+from detector.photo import NAME
 from detector.settings import DetectorSettings
 from detector.shipping import TARGETS
 from facewire.settings import stop_operator
 
 SIZE = re.compile(r"^([1-9]\d{0,3})x([1-9]\d{0,3})$")
-PHOTO = "sample1.jpg"
+PHOTO = f"{NAME}.jpg"
 TOLERANCE = 1e-4
 """Of an output's largest value; right float32 implementations of deep networks differ by some 1e-5."""
 STOPPED = 128
