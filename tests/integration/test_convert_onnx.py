@@ -10,8 +10,11 @@ import onnx
 import onnxruntime
 import pytest
 from detector.backends import open_tvm
+from detector.converting.checking import compare, require_agreement
 from detector.converting.normalising import take_bgr
 from detector.converting.pictures import Normalisation
+from detector.converting.problems import DisagreementError
+from detector.converting.running import Answers
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
@@ -230,3 +233,15 @@ def test_a_step_that_disagrees_is_refused_and_leaves_nothing(tmp_path: Path) -> 
     assert "disagrees with the network: relative error" in done.said[-1]
     assert done.files() == []
     assert len(done.table) > 2, "the table shows how far it came"
+
+
+def test_garbage_never_passes_for_agreement() -> None:
+    right = Answers([[np.zeros((1, 3), np.float32)], [np.full((1, 3), 2, np.float32)]], 1)
+    for wrong, error in ((np.nan, np.nan), (np.inf, np.inf), (2.5, 0.25)):
+        ours = Answers([right.outputs[0], [np.full((1, 3), wrong, np.float32)]], 1)
+        row = compare("a step", Path(__file__), ours, right)
+        np.testing.assert_equal(row.relative_error, error)
+        with pytest.raises(DisagreementError):
+            require_agreement(row, 0.2)
+    with pytest.raises(DisagreementError, match="shapes"):
+        compare("a step", Path(__file__), Answers([[np.zeros((3, 1))]] * 2, 1), right)
