@@ -8,6 +8,7 @@ from pathlib import Path
 
 from detector.compiling.compilation import CompilationError, compile_for_host, cross_compile
 from detector.converting.order import HOST
+from detector.precision import FP32
 
 
 def main() -> None:
@@ -15,9 +16,9 @@ def main() -> None:
     model, library, threads, target = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     try:
         if target == HOST:
-            compile_for_host(model, library, threads)
+            compile_for_host(model, library, threads, FP32)
         else:
-            cross_compile(model, library, threads, target)
+            cross_compile(model, library, threads, FP32, target)
     except CompilationError as error:
         print(" ".join(str(error).split()), file=sys.stderr)  # noqa: T201  the conversion reads it
         raise SystemExit(2) from None

@@ -13,7 +13,7 @@ from detector.converting.running import Answers
 
 HEADINGS = ("step", "file", "size", "max abs error", "relative error", "ms median")
 LEAST = 0.01
-"""An output that stays below this for all pictures is measured by it: onnxruntime's sigmoid is off by 1.6e-7 where it is 0."""
+"""An output below this for all pictures is measured by it: onnxruntime's sigmoid is off by 1.6e-7 even near 0."""
 KIB, MIB = 1 << 10, 1 << 20
 
 
