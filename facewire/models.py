@@ -249,7 +249,8 @@ def main(arguments: Sequence[str]) -> int:
         assets = _chosen(listed, asked.names)
         if asked.action == "fetch":
             fetch(assets, asked.directory, _say)
-            _say_what_is_left_out(listed, assets, asked.directory)
+            if not asked.names:
+                _say_what_is_left_out(listed, asked.directory)
         else:
             verify(assets, asked.directory)
             _say(f"all {len(assets)} files in {asked.directory} are right")
@@ -262,10 +263,10 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _say_what_is_left_out(listed: Sequence[Asset], assets: Sequence[Asset], directory: Path) -> None:
-    for asset in listed:
-        if asset.optional and asset not in assets and not asset.path(directory).exists():
-            _say(f"{asset.name} left out ({asset.use}): `{asset.command(directory)}`")
+def _say_what_is_left_out(listed: Sequence[Asset], directory: Path) -> None:
+    names = [asset.name for asset in listed if asset.optional and not asset.path(directory).exists()]
+    if names:
+        _say(f"optional and left out: {', '.join(names)}; for one: `python -m facewire.models fetch {directory} NAME`")
 
 
 def _complain(line: str) -> int:

@@ -72,7 +72,9 @@ def _tensor(shaped: Shaped, buffers: list[Any]) -> Any:
     return tensor
 
 
-def red_square_finder(path: Path, *, side: int = 320, cells_across: int = 10, room: int = 20) -> Path:
+def red_square_finder(
+    path: Path, *, side: int = 320, cells_across: int = 10, room: int = 20, post_processing: bool = True
+) -> Path:
     """Write a model "compiled for the Edge TPU", with the post-processing that google-coral's have.
 
     Its TPU part finds red squares in the cells of a grid (fake_edgetpu.c); anchors are the cells, each a square.
@@ -95,6 +97,8 @@ def red_square_finder(path: Path, *, side: int = 320, cells_across: int = 10, ro
         Step((0,), (1, 2), "edgetpu-custom-op"),
         Step((1, 2, 3), (4, 5, 6, 7), "TFLite_Detection_PostProcess", options=_post_processing(room)),
     ]
+    if not post_processing:
+        return write(path, tensors[:3], steps[:1], [0], [1, 2])
     return write(path, tensors, steps, [0], [4, 5, 6, 7])
 
 

@@ -225,7 +225,7 @@ def test_what_is_optional_comes_by_name_only_and_how_is_said(tmp_path: Path) -> 
         manifest = listing(tmp_path, url)
         without = run("fetch", target, "--manifest", manifest)
         assert without.returncode == 0, without.stderr
-        assert f"net left out (a test): `python -m facewire.models fetch {target} net`" in without.stdout
+        assert f"left out: net; for one: `python -m facewire.models fetch {target} NAME`" in without.stdout
         assert list(target.iterdir()) == []
 
         named = run("fetch", target, "net", "--manifest", manifest)

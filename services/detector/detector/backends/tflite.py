@@ -78,6 +78,8 @@ class Network:
         Raises:
             BackendError: the interpreter or a delegate failed.
         """
+        if canvas.shape[1:3] != self._rgb.shape[:2]:
+            raise BackendError(f"the picture is {canvas.shape[2]}x{canvas.shape[1]}, and {self.size} is expected")
         try:
             # The interpreter refuses to run while anything still points into it.
             self._fill(canvas, self._rgb, self._interpreter.tensor(self._index)()[0])
