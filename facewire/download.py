@@ -7,6 +7,7 @@ import http.client
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -74,12 +75,11 @@ def download(url: str, target: Path, limits: Limits) -> None:
     opener = urllib.request.build_opener(_Redirections())
     request = urllib.request.Request(url, headers={"User-Agent": "facewire"})  # noqa: S310  its scheme was looked at
     end_s = time.monotonic() + limits.total_s
-    try:
+    with ExitStack() as on_failure:
+        on_failure.callback(target.unlink, missing_ok=True)
         with _opened(opener, request, limits) as response, target.open("wb") as file:
             _copy(response, file, limits, end_s)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+        on_failure.pop_all()
 
 
 def _opened(

@@ -141,6 +141,18 @@ def verify(assets: Sequence[Asset], directory: Path) -> None:
         _require_right(asset, path, str(path))
 
 
+def verify_file(path: Path, manifest: Path = MANIFEST) -> None:
+    """Check a file against what the manifest says of one that is called so.
+
+    Raises:
+        ModelError: it is not there, not right, or not in the manifest.
+    """
+    known = [asset for asset in read_manifest(manifest) if asset.path(path.parent) == path]
+    if not known:
+        raise ModelError(f"{path} is not in the manifest")
+    verify(known, path.parent)
+
+
 def _origin(asset: Asset) -> tuple[str, str]:
     if asset.source == "url":
         return "url", asset.url

@@ -4,6 +4,7 @@ The driver (fake_edgetpu.c) is built against the same public interface as libedg
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detector.backends import BackendError
-from detector.backends.edgetpu import EdgeTpuBackend, devices
+from detector.artifacts import EDGE_TPU_MODEL
+from detector.backends import KINDS, BackendError
+from detector.backends.edgetpu import EdgeTpuBackend
 from detector.families import ssd
 from detector.geometry import Canvas, Letterbox, LetterboxCanvas
+from detector.host import edge_tpus
 
+from facewire.models import read_manifest
 from tests.integration.tflite_models import UINT8, passing_on, red_square_finder
 from tests.places import ROOT
 from tests.servers import program
@@ -154,6 +158,59 @@ def test_a_driver_that_aborts_takes_its_process_with_it(model: Path, driver: str
         assert aborting.wait(30) == -signal.SIGABRT
 
 
+@pytest.fixture
+def installed(tmp_path: Path, model: Path) -> Path:
+    """The service's code with a manifest whose face network for the Edge TPU is `model`, which lies there too."""
+    for package in (ROOT / "facewire", ROOT / "services/detector/detector"):
+        shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "models").mkdir()
+    blob = subprocess.run(["git", "hash-object", str(model)], capture_output=True, text=True, check=True).stdout.strip()
+    (known,) = (asset for asset in read_manifest() if asset.name == "edgetpu-face")
+    manifest = (ROOT / "models/manifest.toml").read_text(encoding="utf-8").replace(known.git_blob, blob)
+    (tmp_path / "models/manifest.toml").write_text(manifest, encoding="utf-8")
+    shutil.copyfile(model, tmp_path / EDGE_TPU_MODEL)
+    return tmp_path
+
+
+SERVED = (
+    "import pathlib, sys, numpy as np\n"
+    "from detector.backends import KINDS, BackendError\n"
+    "from detector.isolating import Isolation\n"
+    "isolation = Isolation('edgetpu', pathlib.Path(sys.argv[1]), 1)\n"
+    "try:\n"
+    "    tensors = isolation.load().infer(np.load(sys.argv[2]))\n"
+    "    placed = type('Placed', (), {'scale_x': 0.5, 'scale_y': 0.5})\n"
+    "    faces = KINDS['edgetpu'].family(None).decode(tensors, placed, 0.5)\n"
+    "    print(*(round(side) for face in faces for side in face.xyxy))\n"
+    "except BackendError as error:\n"
+    "    print(error)\n"
+    "isolation.abort()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("failure", "answer"),
+    [
+        ("", "128 192 192 256"),
+        ("none", "no Edge TPU can be used"),
+        ("unplugged", "USB transfer error 5"),
+        ("abort", "its process was ended by SIGABRT"),
+    ],
+)
+def test_the_service_runs_it_in_a_process_of_its_own(failure: str, answer: str, installed: Path, driver: str) -> None:
+    canvas, _ = canvas_with_squares((2, 3))
+    np.save(installed / "canvas.npy", canvas)
+    environment = os.environ | {"PYTHONPATH": str(installed), "FAKE_EDGETPU": failure}
+    # Where the system looks for libedgetpu.so.1.
+    environment["LD_LIBRARY_PATH"] = str(Path(driver).parent)
+    arguments = [sys.executable, "-c", SERVED, str(installed / EDGE_TPU_MODEL), str(installed / "canvas.npy")]
+
+    done = subprocess.run(arguments, env=environment, cwd=installed, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert answer in done.stdout
+
+
 def test_without_the_driver_that_is_said(model: Path, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"driver does not load: .*libgone.so.*docs/coral.md"):
         EdgeTpuBackend(model, 1, library="libgone.so.1")
@@ -196,14 +253,28 @@ def test_a_broken_model_is_one_line(content: bytes | None, model: Path, tmp_path
         EdgeTpuBackend(tmp_path / "gone_edgetpu.tflite", 1, "usb", driver)
 
 
-def test_devices_are_seen_on_both_buses_under_both_ids(tmp_path: Path) -> None:
-    assert devices(tmp_path) == ()
-    for place, vendor, product in [("1-1", "1a6e", "089a"), ("2-1", "18d1", "9302"), ("2-2", "18d1", "4ee1")]:
-        folder = tmp_path / "sys/bus/usb/devices" / place
-        folder.mkdir(parents=True)
-        (folder / "idVendor").write_text(f"{vendor}\n")
-        (folder / "idProduct").write_text(f"{product}\n")
-    (tmp_path / "dev").mkdir()
-    (tmp_path / "dev/apex_0").touch()
+@pytest.mark.parametrize(("vendor", "product"), [("1a6e", "089a"), ("18d1", "9302")])
+def test_a_stick_is_seen_under_both_its_ids_and_a_card_by_its_file(vendor: str, product: str, tmp_path: Path) -> None:
+    dev, usb = tmp_path / "dev", tmp_path / "usb"
+    assert edge_tpus(dev, usb) == []
+    for place, ids in {"1-1": (vendor, product), "2-2": ("18d1", "4ee1")}.items():
+        (usb / place).mkdir(parents=True)
+        for name, number in zip(("idVendor", "idProduct"), ids, strict=True):
+            (usb / place / name).write_text(f"{number}\n", encoding="ascii")
+    assert edge_tpus(dev, usb) == ["usb-edgetpu"]
 
-    assert devices(tmp_path) == ("/dev/apex_0", "USB 1a6e:089a (before its first use)", "USB 18d1:9302 (in use)")
+    dev.mkdir()
+    (dev / "apex_0").touch()
+    assert edge_tpus(dev, usb) == ["apex_0", "usb-edgetpu"]
+
+
+def test_the_service_loads_no_model_that_is_not_the_manifests(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="is not in the manifest"):
+        KINDS["edgetpu"].open(model, 1)
+    spoiled = tmp_path / EDGE_TPU_MODEL
+    spoiled.write_bytes(model.read_bytes())
+    with pytest.raises(BackendError, match="is wrong: expected git blob id 026972bf"):
+        KINDS["edgetpu"].open(spoiled, 1)
+    spoiled.unlink()
+    with pytest.raises(BackendError, match=r"missing model .*: run `python -m facewire.models fetch .* edgetpu-face`"):
+        KINDS["edgetpu"].open(spoiled, 1)

@@ -7,12 +7,12 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
-from detector import backends
-from detector.backends import BackendError
+from detector.artifacts import Artifacts
+from detector.backends import KINDS, BackendError
 from detector.backends.tflite import RUNTIMES, Network, TfliteBackend, runtime
 from detector.families import blazeface
+from detector.families.yunet import yunet
 from detector.geometry import InputSize, LetterboxCanvas
-from detector.yunet import decode, grid
 
 from facewire.boxes import iou
 from facewire.messages import Face
@@ -32,10 +32,10 @@ def photo(path: Path, width: int) -> np.ndarray:
 
 
 def yunet_faces(picture: np.ndarray) -> tuple[Face, ...]:
-    size = InputSize(320, 256)
-    (static,) = CACHE.glob(f"*-{size}.onnx")
-    canvas, placed = LetterboxCanvas(size).fill(picture)
-    return decode(backends.open_onnxruntime(static, 1).infer(canvas), grid(size), placed, 0.6)
+    family = yunet(InputSize(320, 256))
+    static = Artifacts(model_path(MODELS, "yunet"), family.size, 1, CACHE).static_model
+    canvas, placed = LetterboxCanvas(family.size).fill(picture)
+    return family.decode(KINDS["onnxruntime"].open(static, 1).infer(canvas), placed, 0.6)
 
 
 def blazeface_faces(picture: np.ndarray, variant: blazeface.Variant) -> tuple[Face, ...]:

@@ -10,6 +10,8 @@ from detector.geometry import InputSize
 from detector.precision import FP16, FP32
 
 HASH_LETTERS = 10
+EDGE_TPU_MODEL = "ssd_mobilenet_v2_face_quant_postprocess_edgetpu.tflite"
+"""`edgetpu-face` of the manifest, which lies beside the other models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Artifacts:
 
     def file(self, backend: str, cpu: str) -> Path:
         """Name what a backend loads on a host."""
+        if backend == "edgetpu":
+            return self.model.with_name(EDGE_TPU_MODEL)
         if backend == "onnxruntime":
             return self.static_model
         if backend in ("ncnn", "ncnn-vulkan"):

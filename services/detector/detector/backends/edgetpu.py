@@ -8,13 +8,11 @@ from detector.backends import BackendError
 from detector.backends.tflite import TFLITE_ERRORS, Network, require_size, runtime
 from detector.families import ssd
 from detector.geometry import Canvas, Tensor
+from detector.host import edge_tpus
 
 LIBRARY = "libedgetpu.so.1"
 COMPILED = b"edgetpu-custom-op"
 """The operator into which Google's compiler puts what the TPU runs."""
-
-USB_IDS = {("1a6e", "089a"): "before its first use", ("18d1", "9302"): "in use"}
-"""Vendor and product of the USB accelerator; the stick gets another id when its firmware is loaded."""
 
 
 class EdgeTpuBackend:
@@ -41,19 +39,6 @@ class EdgeTpuBackend:
         return ssd.settle(self._network.run(canvas))
 
 
-def devices(root: Path = Path("/")) -> tuple[str, ...]:
-    """Name the Edge TPUs that this host, or this container, sees, without touching them."""
-    found = [f"/dev/{path.name}" for path in sorted(root.glob("dev/apex_*"))]
-    for vendor in sorted(root.glob("sys/bus/usb/devices/*/idVendor")):
-        try:
-            pair = vendor.read_text("ascii").strip(), vendor.with_name("idProduct").read_text("ascii").strip()
-        except OSError:  # it was pulled out this moment
-            continue
-        if pair in USB_IDS:
-            found.append(f"USB {':'.join(pair)} ({USB_IDS[pair]})")
-    return tuple(found)
-
-
 def _require_compiled(model: Path) -> None:
     try:
         compiled = COMPILED in model.read_bytes()
@@ -70,7 +55,7 @@ def _delegate(library: str, device: str) -> object:
         return load(library, {"device": device} if device else {})
     except TFLITE_ERRORS as error:
         said = " ".join(str(error).split()).removeprefix(f"Failed to load delegate from {library}").strip()
-        seen = ", ".join(devices()) or "none on USB or PCIe (is it plugged in, and passed to the container?)"
+        seen = ", ".join(edge_tpus()) or "none on USB or PCIe (is it plugged in, and passed to the container?)"
         reason = f" ({said:.200})" if said else ""
         raise BackendError(
             f"no Edge TPU{f' {device!r}' if device else ''} can be used{reason}; seen: {seen}"
