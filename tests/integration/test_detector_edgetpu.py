@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from detector.families import ssd
 from detector.geometry import Canvas, Letterbox, LetterboxCanvas
 from detector.host import edge_tpus
 
+from benchmarks.rows.serving import prepare
+from facewire.messages import Detections
 from facewire.models import read_manifest
 from tests.integration.tflite_models import UINT8, passing_on, red_square_finder
 from tests.places import ROOT
@@ -278,3 +281,20 @@ def test_the_service_loads_no_model_that_is_not_the_manifests(model: Path, tmp_p
     spoiled.unlink()
     with pytest.raises(BackendError, match=r"missing model .*: run `python -m facewire.models fetch .* edgetpu-face`"):
         KINDS["edgetpu"].open(spoiled, 1)
+
+
+def test_the_bench_times_it_at_its_own_size(
+    model: Path, driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canvas, _ = canvas_with_squares((2, 3))
+    np.save(tmp_path / "frame.npy", np.repeat(np.repeat(canvas[0, :240], 2, axis=0), 2, axis=1))
+    np.save(tmp_path / "canvas.npy", np.zeros((1, 256, 320, 3), np.uint8))
+    here = replace(KINDS["edgetpu"], open=lambda path, threads: EdgeTpuBackend(path, threads, library=driver))
+    monkeypatch.setitem(KINDS, "edgetpu", here)
+
+    prepared = prepare("edgetpu", model, 1, tmp_path / "frame.npy", tmp_path / "canvas.npy")
+    detections = prepared.actions["step"]()
+
+    assert isinstance(detections, Detections)
+    assert [face.xyxy for face in detections.faces] == [pytest.approx((128, 192, 192, 256), abs=4)]
+    assert detections.backend == "edgetpu"
