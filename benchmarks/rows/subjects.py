@@ -22,6 +22,7 @@ SERVED = {"onnxruntime": "onnxruntime", "ncnn-cpu": "ncnn", "ncnn-vulkan": "ncnn
 SPIN = {"OMP_WAIT_POLICY": "active"}
 """ncnn's default, which the service does not leave it."""
 TORCH_ROWS = ("pytorch-eager", "torchscript", "torchscript-int8")
+EDGE_TPU = "edgetpu"
 YUNET, SSDLITE, SSD_FACE = "yunet-2023mar", "ssdlite320-mobilenet-v3-large", "ssd-mobilenet-v2-face"
 
 
@@ -94,9 +95,9 @@ def edge_tpu_problem(model: Path, usb: Path = USB, dev: Path = DEV) -> str:
 def _edge_tpu(made: Made, threads: int) -> Subject:
     model = made.model.with_name(EDGE_TPU_MODEL)
     problem = edge_tpu_problem(model)
-    arguments = ("edgetpu", str(model), str(threads), str(made.frame), str(made.canvas))
+    arguments = (EDGE_TPU, str(model), str(threads), str(made.frame), str(made.canvas))
     command = None if problem else _command("serving", arguments, MALLOC)
-    return Subject("edgetpu", SSD_FACE, "320x320", threads, command, problem)
+    return Subject(EDGE_TPU, SSD_FACE, "320x320", threads, command, problem)
 
 
 def _served(made: Made, name: str, backend: str, threads: int) -> Subject:
