@@ -13,7 +13,7 @@ PINS = sorted((ROOT / "requirements").glob("*.txt"))
 SERVICES = ("capture", "detector", "tracker", "iot-bridge", "web")
 CONVERSION = "conversion"
 LEFT_OUT = {
-    "ai-edge-litert": {"backports.strenum", "tqdm"},
+    "ai-edge-litert": {"backports-strenum", "tqdm"},
     "ncnn": {"portalocker", "requests", "tqdm"},
     "pnnx": {"torch"},
 }
