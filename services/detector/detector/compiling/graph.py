@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-PICTURE = "picture"
+PICTURE = "picture_bytes"
 
 
 def take_bytes(model: ModelProto) -> None:
