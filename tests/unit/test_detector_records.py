@@ -90,7 +90,7 @@ def test_a_shipped_library_is_not_taken_where_the_host_was_tuned(
     artifacts = Artifacts(model, InputSize(64, 64), 1, tmp_path)
     monkeypatch.setattr("detector.shipping.cpu_name", lambda: "mine")
     write(own_file(tmp_path, "simd128", "mine"), "simd128", [ONE])
-    assert not take_shipped(artifacts)
+    assert not take_shipped(artifacts, "fp32")
 
 
 def test_a_damaged_file_that_the_operator_named_is_refused(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """The step `tune`: what it is told, before the compiler is loaded."""
 
 import argparse
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
+from detector.backends.tvm import set_threads
 from detector.settings import DetectorSettings
 from detector.steps import MODEL, artifacts_of
 from facewire.settings import stop_operator
@@ -29,9 +29,7 @@ def tune(asked: argparse.Namespace, settings: DetectorSettings) -> int:
         stop_operator(
             "tune: the package tqdm is missing: install it (`pip install tqdm`), or run where scripts/setup ran"
         )
-    # Both are read when TVM's thread pool starts.
-    os.environ["TVM_NUM_THREADS"] = str(settings.detector_threads)
-    os.environ["TVM_BIND_THREADS"] = "0"
+    set_threads(settings.detector_threads)
     from detector.tuning import command  # noqa: PLC0415  the compiler is 300 MB that only this step needs
 
     return command.run(asked, artifacts_of(settings))
