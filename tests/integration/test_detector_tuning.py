@@ -70,7 +70,7 @@ def test_any_tiles_that_a_rule_can_do_compute_the_same(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found["errors"]) >= 5
+    assert len(found["errors"]) >= 3
     assert {case: error for case, error in found["errors"].items() if error > CLOSE} == {}
     # Each of the network's convolutions but the one in groups, whatever its channels and sides.
     assert {len(tasks) for tasks in found["served"].values()} == {9}

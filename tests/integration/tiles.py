@@ -21,7 +21,6 @@ from tvm import IRModule, relax
 from tvm.tirx import PrimFunc
 
 RANDOM = np.random.default_rng(3)
-DRAWS = 3
 
 
 def main() -> None:
@@ -35,8 +34,7 @@ def main() -> None:
                 continue
             tasks = tasks_of(path, tuned)
             served[f"{name} {threads}"] = sorted(tasks)
-            for draw in range(DRAWS if threads == 1 else 2):
-                records = {} if draw == 0 else drawn(tasks, threads)
+            for records in (drawn(tasks, threads), {})[: 3 - threads]:
                 tiles = {task: record.tiles for task, record in records.items()}
                 errors[f"{name} {threads} {tiles}"] = error(path, tuned, records)
     print(json.dumps({"errors": errors, "served": served}))

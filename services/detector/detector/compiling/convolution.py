@@ -6,6 +6,7 @@ condition is left. Channels that fill no vector get a shorter one.
 """
 
 from dataclasses import dataclass
+from math import gcd
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
@@ -195,6 +196,5 @@ def _tiled(
 
 def _vectorise(schedule: Schedule, block: SBlockRV, machine: Machine) -> None:
     *_, channels = schedule.get_loops(block)
-    if int(schedule.get(channels).extent) % machine.lanes == 0:
-        _, lanes = schedule.split(channels, [None, machine.lanes])
-        schedule.vectorize(lanes)
+    _, lanes = schedule.split(channels, [None, gcd(int(schedule.get(channels).extent), machine.lanes)])
+    schedule.vectorize(lanes)

@@ -5,6 +5,7 @@ shapes. What no rule knows keeps the loops that it came with.
 """
 
 from collections.abc import Mapping
+from math import gcd
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.dlight.base import ScheduleRule
@@ -147,7 +148,30 @@ class PoolRule(_Rule):
         return schedule
 
 
+class MeanRule(_Rule):
+    """The mean over a whole picture, vectorised over channels."""
+
+    def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
+        """Return the schedule, None where the function is another."""
+        schedule = Schedule(func)
+        blocks = blocks_of(schedule)
+        ones_and_channels = shape_of(func.params[-1])
+        usual = len(blocks) == 2 and sums(schedule, blocks[0]) and not sums(schedule, blocks[1])
+        if not usual or ones_and_channels[:-1] != (1, 1, 1) or len(schedule.get_loops(blocks[0])) != 6:
+            return None
+        *_, channels = schedule.get_loops(blocks[1])
+        group, lanes = schedule.split(channels, [None, gcd(ones_and_channels[-1], self._machine.lanes)])
+        schedule.compute_at(blocks[0], group, preserve_unit_loops=True)
+        schedule.set_scope(blocks[0], 0, "local")
+        vector, high, wide = schedule.get_loops(blocks[0])[-3:]
+        schedule.reorder(high, wide, vector)
+        schedule.vectorize(vector)
+        schedule.vectorize(lanes)
+        schedule.decompose_reduction(blocks[0], high)
+        return schedule
+
+
 TILED = (SeparableRule, StemRule, ConvolutionRule)
 """Those that leave something to tuning."""
-RULES = (*TILED, PoolRule, PointwiseRule)
+RULES = (*TILED, PoolRule, MeanRule, PointwiseRule)
 """All of them, the order in which they are asked."""
