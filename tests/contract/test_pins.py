@@ -12,11 +12,7 @@ from tests.places import ROOT
 PINS = sorted((ROOT / "requirements").glob("*.txt"))
 SERVICES = ("capture", "detector", "tracker", "iot-bridge", "web")
 CONVERSION = "conversion"
-LEFT_OUT = {
-    "ai-edge-litert": {"backports-strenum", "tqdm"},
-    "ncnn": {"portalocker", "requests", "tqdm"},
-    "pnnx": {"torch"},
-}
+LEFT_OUT = {"ai-edge-litert": {"backports-strenum"}, "ncnn": {"portalocker", "requests"}, "pnnx": {"torch"}}
 """What a package claims to need, and its part that is used here does not."""
 
 
