@@ -44,6 +44,15 @@ def test_every_pixel_that_a_mask_touches_is_black_and_no_other_but_a_rim(
     assert not (black & ~near).any()
 
 
+@pytest.mark.parametrize("inset", [0.25, 0.26, 0.303])
+def test_the_rim_is_two_pixels_wide_at_the_most(inset: float) -> None:
+    far = 1 - inset
+    square = Area("window", ((inset, inset), (far, inset), (far, far), (inset, far)))
+    black = np.flatnonzero((kept_pixels([square], 160, 160) == 0).any(axis=0))
+    assert 160 * inset - 3 <= black[0] <= 160 * inset
+    assert 160 * far <= black[-1] + 1 <= 160 * far + 2
+
+
 def test_a_veil_blackens_the_picture_itself_and_fits_every_size() -> None:
     veil = Veil([Area("left", ((0, 0), (0.5, 0), (0.5, 1), (0, 1))), Area("dot", ((0.9, 0.9), (1, 0.9), (1, 1)))])
     for width, height in ((64, 48), (640, 480), (64, 48)):

@@ -270,6 +270,24 @@ def test_who_turns_back_on_a_line_did_not_cross_it() -> None:
     assert room.events == []
 
 
+@pytest.mark.parametrize(
+    ("offsets", "directions"),
+    [
+        ((-20, 0, 20), ["out"]),
+        ((-20, 0, 0, 20), ["out"]),
+        ((20, 0, -20), ["in"]),
+        ((-20, 0, -20), []),
+        ((20, 0, 20), []),
+        ((0, 20, -20), ["out", "in"]),
+        ((0, -20, 20), ["out"]),
+    ],
+)
+def test_who_stands_on_a_line_counts_as_to_its_right(offsets: tuple[int, ...], directions: list[str]) -> None:
+    room = Room(lines=[SILL])
+    room.walk(*((320 + offset, 240) for offset in offsets))
+    assert [event.direction for event in room.events] == directions
+
+
 def test_a_leap_over_a_line_is_one_crossing() -> None:
     room = Room(lines=[SILL])
     assert told(room.walk((10, 240), (630, 240))) == [("crossed", "out")]
