@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=1, le=65535, examples=[9100])
 
 
+class LayoutSettings(Settings):
+    """What the services share that know of zones, lines and masks (`facewire.layouts`)."""
+
+    cameras_file: Path = Field(Path("/etc/facewire/cameras.yaml"), examples=["config/cameras.yaml"])
+
+
 def load(kind: type[S]) -> S:
     """Read and check the settings, or end the process with one clear line and exit code 2."""
     try:

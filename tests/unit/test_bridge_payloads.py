@@ -16,7 +16,7 @@ from iot_bridge.topics import Publication, Topics
 from facewire.health import Health
 from facewire.messages import FaceEvent, Person, Tracks
 from facewire.settings import load
-from tests.unit.messages import EVENT, TRACK, TRACKS, cameras, events
+from tests.unit.messages import CROSSED, ENTERED, EVENT, LEFT_ZONE, TRACK, TRACKS, cameras, events
 
 TOPICS = Topics("facewire", "door-pi")
 NODE = Node(TOPICS, "Door", "homeassistant")
@@ -90,6 +90,18 @@ def test_an_event_says_what_happened() -> None:
     }
 
 
+def test_an_event_says_where_it_happened() -> None:
+    places = {"zone", "line", "direction", "dwell_s"}
+    said = [fields(event_publications(event, TOPICS)[-1]) for event in (ENTERED, LEFT_ZONE, CROSSED, EVENT)]
+    assert [{name: told[name] for name in places & told.keys()} for told in said] == [
+        {"zone": "porch"},
+        {"zone": "porch", "dwell_s": 2.5},
+        {"line": "sill", "direction": "in"},
+        {},
+    ]
+    assert [told["event_type"] for told in said] == ["entered", "left_zone", "crossed", "appeared"]
+
+
 @given(events())
 def test_no_event_is_retained_and_each_says_when_it_was(event: FaceEvent) -> None:
     told = event_publications(event, TOPICS)[-1]
@@ -121,6 +133,7 @@ def test_faces_say_where_they_are_and_leave_out_who_does_not_count_yet() -> None
         "state": "confirmed",
         "velocity": [-1.5, 0.0],
         "identity": {"name": "Ada", "similarity": 0.75, "live": True},
+        "zones": [],
     }
     assert said["faces"][1]["score"] == 0.123
 
@@ -189,6 +202,40 @@ def test_a_camera_that_is_removed_is_named_by_its_platform_alone() -> None:
     assert "unique_id" in components["hall_presence"]
 
 
+def test_each_zone_has_its_occupancy_and_count_below_its_camera() -> None:
+    components = described(replace(NODE, zones={"door": ("porch", "the-steps"), "attic": ("roof",)}), "door")["cmps"]
+    zones = {key: component for key, component in components.items() if "." in key}
+    assert set(zones) == {f"door.{zone}.{leaf}" for zone in ("porch", "the-steps") for leaf in ("occupancy", "count")}
+    occupancy = zones["door.the-steps.occupancy"]
+    assert (occupancy["p"], occupancy["dev_cla"]) == ("binary_sensor", "occupancy")
+    assert occupancy["stat_t"] == TOPICS.zone("door", "the-steps") == "facewire/door-pi/door/zone/the-steps"
+    assert occupancy["val_tpl"] == "{{ value_json.occupancy }}"
+    assert occupancy["avty"] == components["door_presence"]["avty"]
+    assert occupancy["default_entity_id"] == "binary_sensor.facewire_door_pi_door_the_steps_occupancy"
+    for component in zones.values():
+        assert set(component) <= ABBREVIATIONS.keys() | FULL_NAMES
+
+
+def test_zones_and_cameras_of_similar_names_share_no_unique_id() -> None:
+    zones = {"a": ("b", "b_c", "count"), "a_b": ("c", "b"), "a_b_c": ("count",)}
+    components = described(replace(NODE, zones=zones), *zones)["cmps"]
+    assert len({component["unique_id"] for component in components.values()}) == len(components) == 3 * 4 + 4 + 6 * 2
+
+
+def test_a_zone_that_is_removed_is_named_by_its_platform_alone() -> None:
+    node = replace(NODE, zones={"door": ("porch",)})
+    components = fields(device_publication(node, ["door"], removed_zones=[("door", "steps"), ("attic", "roof")]))[
+        "cmps"
+    ]
+    assert {key: component for key, component in components.items() if set(component) == {"p"}} == {
+        "door.steps.occupancy": {"p": "binary_sensor"},
+        "door.steps.count": {"p": "sensor"},
+        "attic.roof.occupancy": {"p": "binary_sensor"},
+        "attic.roof.count": {"p": "sensor"},
+    }
+    assert "unique_id" in components["door.porch.count"]
+
+
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
 
 
@@ -228,6 +275,15 @@ def test_no_topic_has_a_wildcard_or_an_empty_level(node: str, camera: str) -> No
         assert all(topic.split("/"))
     assert len(set(named)) == len(leaves)
     assert topics.camera(topics.of(camera, "availability")) == camera
+    assert not any(map(topics.zone_of, named))
+
+
+@given(names, cameras, cameras)
+def test_a_zones_topic_names_its_camera_and_zone(node: str, camera: str, zone: str) -> None:
+    topics = Topics("home/faces", node)
+    topic = topics.zone(camera, zone)
+    assert topics.zone_of(topic) == (camera, zone)
+    assert topic.split("/")[:-3] == topics.any_zone.split("/")[:-3]
 
 
 @pytest.mark.parametrize("prefix", ["facewire", "home/faces", "home.faces", "Zuhause/Tür"])

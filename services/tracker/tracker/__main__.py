@@ -7,6 +7,7 @@ from itertools import count
 import cv2
 
 from facewire import keys
+from facewire.layouts import layouts
 from facewire.service import Service, keep_running, running
 from facewire.settings import load
 from facewire.streams import Publisher, StreamReader, Wanted
@@ -14,6 +15,7 @@ from tracker.outbox import Outbox
 from tracker.service import run
 from tracker.settings import TrackerSettings
 from tracker.tracking import CameraTracker, Rules
+from tracker.zones import Places
 
 # A hiccup of three frames is caught up with, so that no frame lacks its tracks.
 BACKLOG = 3
@@ -22,6 +24,7 @@ BACKLOG = 3
 def main() -> int:
     """Run the service until it is told to stop."""
     settings = load(TrackerSettings)
+    places = Places(layouts(settings))
     # Pictures of this size are too small to share among threads.
     cv2.setNumThreads(1)
     with running("tracker", settings) as service:
@@ -36,7 +39,7 @@ def main() -> int:
             def make(camera: str) -> CameraTracker:
                 return CameraTracker(camera, rules, next_id, service.metrics)
 
-            keep_running(service, lambda: run(service, inbox, tracks, events, make))
+            keep_running(service, lambda: run(service, inbox, tracks, events, make, places))
         finally:
             events.close()
     return 0

@@ -11,6 +11,7 @@ from facewire.streams import Publisher, StreamReader
 from tracker.outbox import Outbox
 from tracker.settings import TrackerSettings
 from tracker.tracking import CameraTracker
+from tracker.zones import Places
 
 
 def run(
@@ -19,6 +20,7 @@ def run(
     tracks: Publisher,
     events: Outbox,
     make_tracker: Callable[[str], CameraTracker],
+    places: Places,
 ) -> None:
     """Move the faces with every frame, correct them with every detection, until the service stops."""
     trackers: dict[str, CameraTracker] = {}
@@ -28,6 +30,7 @@ def run(
             with service.metrics.stage("track"):
                 seen, happened = tracker.see(message)
             if seen is not None:
+                seen, happened = places.watch(seen, (message.width, message.height), happened)
                 tracks.publish(seen)
                 service.metrics.handled(message.camera, message.captured_ns)
         elif isinstance(message, Detections) and message.camera in trackers:
