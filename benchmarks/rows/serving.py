@@ -1,7 +1,6 @@
 """Worker: the network on a backend of the detector's, and the whole step from a frame's bytes to faces."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -62,11 +61,9 @@ def prepare(backend_name: str, file: Path, threads: int, frame_path: Path, canva
     outputs = [np.array(output) for output in backend.infer(canvas)]
     # Of ncnn-vulkan, what it computes on.
     note = SPINS if spins else str(getattr(backend, "device", ""))
-    actions: dict[str, Callable[[], object]] = {"net": lambda: backend.infer(canvas)}
-    # A device, or a driver that plays one: a tenth of a second an inference is no place to look at what is around it.
-    if not kind.isolated:
-        actions["step"] = lambda: finder.find(frame, alone)
-    return Prepared(actions, outputs, note)
+    # Of a device, or a driver that plays one, the inference takes so long that nothing is seen of what is around it.
+    steps = {} if kind.isolated else {"step": lambda: finder.find(frame, alone)}
+    return Prepared({"net": lambda: backend.infer(canvas), **steps}, outputs, note)
 
 
 if __name__ == "__main__":
