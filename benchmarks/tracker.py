@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-
 from benchmarks.rows.pipe import ROOT
 from benchmarks.rows.report import verdicts
 from benchmarks.rows.venvs import VenvError
@@ -43,6 +42,7 @@ class Asked:
     seeds: int
     methods: tuple[str, ...]
     late: int
+    cost: bool
     whole: bool
 
 
@@ -98,6 +98,7 @@ def _asked() -> Asked:
     parser.add_argument("--seeds", type=int, default=3, help="of every composed clip (default 3)")
     parser.add_argument("--methods", default=",".join(METHODS), help=f"of {','.join(METHODS)} (default all)")
     parser.add_argument("--late", type=int, default=0, help="frames that detections arrive after their own (default 0)")
+    parser.add_argument("--cost", action="store_true", help="time 5 and 20 faces too (without --clips it always is)")
     asked = parser.parse_args()
     whole = asked.clips is None and not asked.clip
     names = tuple(SCENES if whole else filter(None, (asked.clips or "").split(",")))
@@ -107,7 +108,7 @@ def _asked() -> Asked:
     if asked.seeds < 1 or asked.late < 0:
         parser.error("--seeds is 1 or more, --late is 0 or more")
     videos = tuple(asked.clip) or (_real() if whole else ())
-    return Asked(names, videos, asked.seeds, methods, asked.late, whole)
+    return Asked(names, videos, asked.seeds, methods, asked.late, asked.cost or whole, whole)
 
 
 def _real() -> tuple[Path, ...]:
@@ -135,7 +136,7 @@ def main() -> None:
             rows += measure(method, clips, asked.late)
             if asked.whole and method == OURS and not asked.late:
                 late = measure(method, {name: clips[name] for name in asked.clips}, LATE_FRAMES)
-            if asked.whole and method in (OURS, "kcf"):
+            if asked.cost and method in (OURS, "kcf"):
                 cost += costs((method,))
         except (VenvError, MethodError) as error:
             problems[method] = str(error)

@@ -55,7 +55,6 @@ def _chosen(boxes: Boxed, rows: NDArray[np.bool_]) -> Boxed:
     return Boxed(boxes.frame[rows], boxes.ident[rows], boxes.xyxy[rows], boxes.share[rows])
 
 
-def numbered(ident: Ints) -> tuple[Ints, int]:
-    """Return ids counted from 0, and how many there are."""
-    names, numbers = np.unique(ident, return_inverse=True)
-    return numbers.astype(np.int64), len(names)
+def numbered(ident: Ints) -> Ints:
+    """Return ids counted from 0 without gaps."""
+    return np.unique(ident, return_inverse=True)[1].astype(np.int64)

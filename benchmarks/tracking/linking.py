@@ -38,6 +38,6 @@ def _pairs(found: Boxed, chains: Sequence[list[int]], rows: Sequence[int]) -> It
     """Yield chains and detections that belong together, the best overlap first."""
     overlap = iou(found.xyxy[[chain[-1] for chain in chains]], found.xyxy[list(rows)])
     while overlap.size and overlap.max() >= LINK_IOU:
-        chain, row = np.unravel_index(int(overlap.argmax()), overlap.shape)
+        chain, row = divmod(int(overlap.argmax()), overlap.shape[1])
         overlap[chain], overlap[:, row] = 0, 0
         yield chains[chain], rows[row]

@@ -71,7 +71,13 @@ def play(name: str, clips: Sequence[Path], late: int = 0) -> list[Played]:
         arguments = (name, str(late), folder, *map(str, clips))
         command = (python, "-m", f"benchmarks.tracking.{entry.module}", *arguments)
         done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | ONE_CORE, check=False, stdout=sys.stderr, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=ROOT,
+            env=os.environ | ONE_CORE,
+            check=False,
+            stdout=sys.stderr,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

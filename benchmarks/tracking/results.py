@@ -11,6 +11,7 @@ from benchmarks.rows.report import Target
 from benchmarks.tracking.scoring import Scores
 
 OURS = "flow"
+METRICS = ("hota", "idf1", "mota")
 NO_SWITCHES = ("slow", "crossing", "leave")
 HOTA_AT_LEAST = {"slow": 90.0, "fast": 85.0}
 LATE_COSTS_AT_MOST = 5.0
@@ -50,8 +51,8 @@ def row(clip: str, method: str, found: Sequence[Scores], spent_ms: Sequence[NDAr
         spent_ms: milliseconds of every frame, a seed each.
         every: frames from one detection to the next.
     """
-    means = [round(float(np.mean([getattr(each, name) for each in found])), 2) for name in ("hota", "idf1", "mota")]
-    return Row(clip, method, *means, sum(each.id_switches for each in found), ms_per_frame(spent_ms, every))
+    hota, idf1, mota = (round(float(np.mean([getattr(each, name) for each in found])), 2) for name in METRICS)
+    return Row(clip, method, hota, idf1, mota, sum(each.id_switches for each in found), ms_per_frame(spent_ms, every))
 
 
 def ms_per_frame(spent_ms: Sequence[NDArray[np.float64]], every: int) -> float:

@@ -13,9 +13,6 @@ from benchmarks.tracking.running import Given, Shown
 BIRTH_SCORE = 0.7
 CONFIRM_HITS = 2
 KEEP_S = 1.0
-DISTANCE_GATE = 1.0
-"""Centres farther apart than this many mean sizes are different faces."""
-
 Box = NDArray[np.float64]
 """(4,) `xyxy`."""
 
@@ -50,11 +47,13 @@ class Roster:
     Args:
         clip: whose faces are followed.
         start: makes a carrier for a face at a box.
+        gate: centres farther apart than this many mean sizes are different faces.
         looks: whether carriers want pictures.
     """
 
-    def __init__(self, clip: Clip, start: Callable[[Any, Box], Carrier], *, looks: bool) -> None:
+    def __init__(self, clip: Clip, start: Callable[[Any, Box], Carrier], gate: float, *, looks: bool) -> None:
         self.looks = looks
+        self._gate = gate
         self._start = start
         self._keep_frames = round(KEEP_S * clip.fps)
         self._entries: list[Entry] = []
@@ -82,7 +81,7 @@ class Roster:
     def _correct(self, given: Given) -> None:
         boxes = np.array([each.box for each in self._entries], np.float64).reshape(-1, 4)
         taken = set()
-        for row, column in pairs(boxes, given.xyxy):
+        for row, column in pairs(boxes, given.xyxy, self._gate):
             entry = self._entries[row]
             entry.carrier.correct(self._picture, given.xyxy[column])
             entry.box, entry.found = given.xyxy[column], True
@@ -95,7 +94,7 @@ class Roster:
                 self._entries.append(Entry(self._given_ids, 1, self._frame, box, self._start(self._picture, box)))
 
 
-def pairs(first: Boxes, second: Boxes) -> list[tuple[int, int]]:
+def pairs(first: Boxes, second: Boxes, gate: float) -> list[tuple[int, int]]:
     """Pair boxes (N, 4) and (M, 4) by distance and size, the best pair first, none beyond the gate."""
     if not len(first) or not len(second):
         return []
@@ -104,7 +103,7 @@ def pairs(first: Boxes, second: Boxes) -> list[tuple[int, int]]:
     distance = np.linalg.norm(middles[0][:, None] - middles[1][None], axis=2) / size
     heights = [boxes[:, 3] - boxes[:, 1] for boxes in (first, second)]
     cost = distance + np.abs(np.log(heights[0][:, None] / heights[1][None]))
-    cost[distance > DISTANCE_GATE] = np.inf
+    cost[distance > gate] = np.inf
     found = []
     while np.isfinite(cost).any():
         row, column = divmod(int(cost.argmin()), cost.shape[1])

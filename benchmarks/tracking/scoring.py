@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,9 +47,8 @@ def score(pairs: Sequence[tuple[Clip, Boxed]]) -> list[Scores]:
 
 def _write(file: Path, clip: Clip, tracks: Boxed) -> None:
     left = judged(clip.truth, tracks, clip.frames)
-    columns = {}
+    columns: dict[str, Any] = {}
     for side in ("truth", "tracks"):
         boxes: Boxed = getattr(left, side)
-        ident, _ = numbered(boxes.ident)
-        columns |= {f"{side}_frame": boxes.frame, f"{side}_ident": ident, f"{side}_xyxy": boxes.xyxy}
+        columns |= {f"{side}_frame": boxes.frame, f"{side}_ident": numbered(boxes.ident), f"{side}_xyxy": boxes.xyxy}
     np.savez(file, frames=clip.frames, **columns)
