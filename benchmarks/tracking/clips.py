@@ -15,6 +15,8 @@ CLIP = "clip.npz"
 Boxes = NDArray[np.float64]
 """(N, 4), `xyxy` pixels."""
 Ints = NDArray[np.int64]
+Rows = list[tuple[int, int, tuple[float, ...], float]]
+"""Of (frame, ident, xyxy, share), as `Boxed` has them in columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class Boxed:
     def at(self, frame: int) -> slice:
         """Return the rows of a frame."""
         return slice(*np.searchsorted(self.frame, (frame, frame + 1)).tolist())
+
+    def chosen(self, rows: NDArray[np.bool_]) -> "Boxed":
+        """Return the chosen rows only, (N,) bool."""
+        return Boxed(self.frame[rows], self.ident[rows], self.xyxy[rows], self.share[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,8 @@ class Clip:
     detections: Boxed
 
 
-def boxed(rows: list[tuple[int, int, tuple[float, ...], float]]) -> Boxed:
-    """Make columns of (frame, ident, xyxy, share)."""
+def boxed(rows: Rows) -> Boxed:
+    """Make columns of rows."""
     frame, ident, xyxy, share = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Boxed(
         np.array(frame, np.int64),

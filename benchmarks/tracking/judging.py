@@ -32,9 +32,8 @@ def judged(truth: Boxed, tracks: Boxed, frames: int) -> Judged:
     kept = np.ones(len(tracks.frame), bool)
     for frame in range(frames):
         there, here = truth.at(frame), tracks.at(frame)
-        excused = _excused(truth.xyxy[there], counts[there], tracks.xyxy[here])
-        kept[here] = ~excused
-    return Judged(_chosen(truth, counts), _chosen(tracks, kept))
+        kept[here] = ~_excused(truth.xyxy[there], counts[there], tracks.xyxy[here])
+    return Judged(truth.chosen(counts), tracks.chosen(kept))
 
 
 def _excused(true: Boxes, counts: NDArray[np.bool_], tracked: Boxes) -> NDArray[np.bool_]:
@@ -49,10 +48,6 @@ def _excused(true: Boxes, counts: NDArray[np.bool_], tracked: Boxes) -> NDArray[
         if column >= 0 and worth[row, column] > 0 and not counts[row]:
             excused[column] = True
     return excused
-
-
-def _chosen(boxes: Boxed, rows: NDArray[np.bool_]) -> Boxed:
-    return Boxed(boxes.frame[rows], boxes.ident[rows], boxes.xyxy[rows], boxes.share[rows])
 
 
 def numbered(ident: Ints) -> Ints:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.tracking.clips import Clip
 from benchmarks.tracking.roster import Box, Roster
@@ -27,7 +26,7 @@ class Kalman:
 
     def __init__(self, box: Box, dt_s: float) -> None:
         height = box[3] - box[1]
-        self._state: NDArray[np.float64] = np.stack((box, np.zeros(4)))
+        self._state = np.stack((box, np.zeros(4))).astype(np.float64)
         self._covariance = np.diag(((MEASURED * height) ** 2, (FIRST_SPEED_PER_S * height) ** 2))
         self._step = np.array(((1, dt_s), (0, 1)))
         gain = np.array((dt_s**2 / 2, dt_s))

@@ -15,7 +15,7 @@ import numpy as np
 from capture.demo.compose import SIZE
 
 from benchmarks.tracking import stage
-from benchmarks.tracking.clips import CLIP, Boxed, Clip, boxed, load_clip, save_clip
+from benchmarks.tracking.clips import CLIP, Clip, Rows, boxed, save_clip
 from benchmarks.tracking.detecting import Detector
 from benchmarks.tracking.linking import linked
 from benchmarks.tracking.scenes import Scene
@@ -28,8 +28,6 @@ VIDEO = "frames.mp4"
 PHOTOS = KEPT / "models"
 MODEL = PHOTOS / "face_detection_yunet_2023mar.onnx"
 FOLDER = KEPT / "bench" / "tracking"
-
-Rows = list[tuple[int, int, tuple[float, ...], float]]
 
 
 class ClipError(Exception):
@@ -56,7 +54,7 @@ def real(video: Path) -> Path:
         made_from = hashlib.sha256(video.read_bytes()).hexdigest()
     except OSError as error:
         raise ClipError(f"{video}: {error.strerror}") from error
-    return _kept(video.stem, made_from, lambda folder: _watch(video, folder))
+    return _kept(video.stem, made_from, lambda _: _watch(video))
 
 
 def _kept(name: str, made_from: str, make: Callable[[Path], Clip]) -> Path:
@@ -82,7 +80,7 @@ def _kept(name: str, made_from: str, make: Callable[[Path], Clip]) -> Path:
 def _rules() -> str:
     """Return a hash of the code that clips are made with; the scenes themselves are hashed by value."""
     here = Path(__file__).parent
-    sources = [here / name for name in ("stage.py", "detecting.py", "keeping.py", "linking.py", "clips.py")]
+    sources = [here / name for name in ("stage.py", "detecting.py", "keeping.py", "linking.py")]
     for package in (capture.demo, detector.families):
         sources += sorted(Path(str(package.__file__)).parent.glob("*.py"))
     digest = hashlib.sha256(cv2.__version__.encode())
@@ -126,7 +124,7 @@ def _compose(scene: Scene, folder: Path, detect: Callable[[Picture, stage.Truth,
     return Clip(video, scene.fps, frames, DETECT_EVERY, boxed(true), boxed(found))
 
 
-def _watch(video: Path, _: Path) -> Clip:
+def _watch(video: Path) -> Clip:
     with _opened(video) as reader:
         fps = reader.get(cv2.CAP_PROP_FPS) or 25.0
         found: Rows = []
@@ -137,8 +135,7 @@ def _watch(video: Path, _: Path) -> Clip:
     if not frames:
         raise ClipError(f"{video}: no frame can be read")
     everything = boxed(found)
-    shown = everything.frame % DETECT_EVERY == 0
-    given = Boxed(*(getattr(everything, name)[shown] for name in ("frame", "ident", "xyxy", "share")))
+    given = everything.chosen(everything.frame % DETECT_EVERY == 0)
     return Clip(video, fps, frames, DETECT_EVERY, linked(everything, frames), given)
 
 
@@ -159,6 +156,3 @@ def _pictures(reader: cv2.VideoCapture) -> Iterator[Picture]:
         if not there:
             return
         yield np.asarray(picture, np.uint8)
-
-
-__all__ = ["ClipError", "composed", "composed_for_cost", "load_clip", "real"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmarks.tracking.clips import Boxed, boxed
+from benchmarks.tracking.clips import Boxed, Rows, boxed
 from facewire.boxes import iou
 
 LINK_FRAMES = 8
@@ -25,13 +25,13 @@ def linked(found: Boxed, frames: int) -> Boxed:
             chain.append(row)
             taken.add(row)
         chains += [[row] for row in rows if row not in taken]
-    true = []
+    true: Rows = []
     for ident, chain in enumerate(chains):
         share = 1.0 if len(chain) >= SHORTEST_FRAMES else 0.0
         at = np.arange(found.frame[chain[0]], found.frame[chain[-1]] + 1)
         sides = [np.interp(at, found.frame[chain], found.xyxy[chain, side]) for side in range(4)]
-        true += [(int(frame), ident, xyxy, share) for frame, *xyxy in zip(at, *sides, strict=True)]
-    return boxed(sorted((frame, ident, tuple(xyxy), share) for frame, ident, xyxy, share in true))
+        true += [(int(frame), ident, tuple(xyxy), share) for frame, *xyxy in zip(at, *sides, strict=True)]
+    return boxed(sorted(true))
 
 
 def _pairs(found: Boxed, chains: Sequence[list[int]], rows: Sequence[int]) -> Iterator[tuple[list[int], int]]:
