@@ -50,6 +50,21 @@ def _excused(true: Boxes, counts: NDArray[np.bool_], tracked: Boxes) -> NDArray[
     return excused
 
 
+def known(truth: Boxed, late: int, forgotten: int) -> Boxed:
+    """Return the truth without what cannot be known when detections arrive `late` frames after their own.
+
+    That is everybody's first `late` frames, and those after having been out of sight for `forgotten` frames or more.
+    """
+    kept = np.ones(len(truth.frame), bool)
+    for ident in np.unique(truth.ident):
+        rows = np.flatnonzero(truth.ident == ident)
+        seen = truth.frame[rows[truth.share[rows] >= COUNTS_FROM]]
+        for entry in seen[np.diff(seen, prepend=-forgotten - 1) > forgotten]:
+            unknown = (truth.frame[rows] >= entry) & (truth.frame[rows] < entry + late)
+            kept[rows[unknown]] = False
+    return truth.chosen(kept)
+
+
 def numbered(ident: Ints) -> Ints:
     """Return ids counted from 0 without gaps."""
     return np.unique(ident, return_inverse=True)[1].astype(np.int64)

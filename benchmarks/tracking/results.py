@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from benchmarks.rows.report import Target
 from benchmarks.tracking.scoring import Scores
 
+Milliseconds = NDArray[np.float64]
+"""Of every frame of a clip, (N,)."""
+
 OURS = "flow"
 METRICS = ("hota", "idf1", "mota")
 NO_SWITCHES = ("slow", "crossing", "leave")
@@ -41,7 +44,7 @@ class Cost:
     ms_per_frame: float
 
 
-def row(clip: str, method: str, found: Sequence[Scores], spent_ms: Sequence[NDArray[np.float64]], every: int) -> Row:
+def row(clip: str, method: str, found: Sequence[Scores], spent_ms: Sequence[Milliseconds], every: int) -> Row:
     """Sum up the seeds of a clip.
 
     Args:
@@ -55,7 +58,7 @@ def row(clip: str, method: str, found: Sequence[Scores], spent_ms: Sequence[NDAr
     return Row(clip, method, hota, idf1, mota, sum(each.id_switches for each in found), ms_per_frame(spent_ms, every))
 
 
-def ms_per_frame(spent_ms: Sequence[NDArray[np.float64]], every: int) -> float:
+def ms_per_frame(spent_ms: Sequence[Milliseconds], every: int) -> float:
     """Return the median, over the stretches from one detection to the next, of the mean time of their frames."""
     means = [each[: len(each) // every * every].reshape(-1, every).mean(axis=1) for each in spent_ms]
     return round(float(np.median(np.concatenate(means))), 4)

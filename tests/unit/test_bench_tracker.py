@@ -9,7 +9,7 @@ import pytest
 from benchmarks.tracking import scenes, stage
 from benchmarks.tracking.clips import Boxed, Clip, Rows, boxed, load_clip, save_clip
 from benchmarks.tracking.detecting import Detector
-from benchmarks.tracking.judging import judged
+from benchmarks.tracking.judging import judged, known
 from benchmarks.tracking.kalman import make
 from benchmarks.tracking.linking import linked
 from benchmarks.tracking.results import Cost, Row, ms_per_frame, targets
@@ -76,6 +76,12 @@ def test_a_track_on_nobody_is_held_against_a_method() -> None:
     truth = boxed(walk(0, 50, share=0.1))
     tracks = boxed(walk(7, 400))
     assert len(judged(truth, tracks, FRAMES).tracks.frame) == FRAMES
+
+
+def test_nobody_is_known_before_their_first_detections_arrive() -> None:
+    truth = boxed([(*each[:3], 0.0) if 8 <= each[0] < 30 else each for each in walk(0, 50)])
+    assert known(truth, 4, forgotten=20).frame.tolist() == [*range(4, 30), *range(34, FRAMES)]
+    assert known(truth, 4, forgotten=30).frame.tolist() == list(range(4, FRAMES))
 
 
 def test_detections_of_every_frame_become_people_across_a_short_gap_only() -> None:
