@@ -186,7 +186,7 @@ def test_entities_listen_to_what_the_bridge_says() -> None:
     snapshot, told = event_publications(EVENT, TOPICS)
     assert components["door_event"]["stat_t"] == told.topic
     assert components["door_snapshot"]["img_t"] == snapshot.topic
-    for key in ("fps", "latency", "backend", "problem"):
+    for key in ("fps", "latency", "backend", "problem", "door_detect_every"):
         assert components[key]["stat_t"] == health_publication([], [], TOPICS).topic
 
 
@@ -198,6 +198,7 @@ def test_a_camera_that_is_removed_is_named_by_its_platform_alone() -> None:
         "door_count": {"p": "sensor"},
         "door_event": {"p": "event"},
         "door_snapshot": {"p": "image"},
+        "door_detect_every": {"p": "sensor"},
     }
     assert "unique_id" in components["hall_presence"]
 
@@ -242,7 +243,7 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
 def unique_ids(node: str, *names: str) -> set[str]:
     components = described(Node(Topics("facewire", node), "x", "homeassistant"), *names)["cmps"]
     ids = {component["unique_id"] for component in components.values()}
-    assert len(ids) == len(components) == 4 * len(names) + 4
+    assert len(ids) == len(components) == 5 * len(names) + 4
     return ids
 
 
@@ -257,7 +258,7 @@ def test_nodes_and_cameras_of_similar_names_share_no_unique_id() -> None:
 
 def test_the_description_of_sixteen_cameras_stays_small() -> None:
     many = device_publication(NODE, [f"camera-{number:02}" for number in range(16)])
-    assert len(many.payload) < 32_000
+    assert len(many.payload) < 40_000
     assert len(device_publication(NODE, ["door"]).payload) < 3_000
 
 
