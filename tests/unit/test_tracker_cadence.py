@@ -1,4 +1,4 @@
-"""How often the tracker wants detections: seldom in a still scene, at once when something is new, with no to and fro."""
+"""How often the tracker wants detections: seldom in a still scene, at once when something is new; no to and fro."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
