@@ -3,7 +3,7 @@
 The file is a sequence of msgpack objects: a header `{"t": "facewire recording", "v": 1}`, then for each entry
 `[stream key, entry id, packing, bytes, crc32 of the entry]`, last `{"end": number of entries}`.
 Packing is 0 for the entry as it is, 1 for zlib, 2 for zlib of the difference (bytes, modulo 256) from the stream's last
-entry, which is of the same length: a picture differs little from the one before (docs/adr/0010).
+entry, which is of the same length: a picture differs little from the one before (docs/adr/0012).
 """
 
 import os
@@ -141,8 +141,8 @@ def _pack(raw: bytes, before: bytes) -> tuple[int, bytes]:
     if len(raw) < PACK_FROM_BYTES:
         return AS_IT_IS, raw
     if len(before) == len(raw):
-        return DIFFERENCE, _deflate((_bytes(raw) - _bytes(before)).tobytes())
-    return PACKED, _deflate(raw)
+        return DIFFERENCE, deflate((_bytes(raw) - _bytes(before)).tobytes())
+    return PACKED, deflate(raw)
 
 
 def _unpacked(value: object, last: dict[str, bytes]) -> Entry | None:
@@ -169,7 +169,8 @@ def _unpack(packing: int, content: bytes, before: bytes) -> bytes | None:
     return None
 
 
-def _deflate(raw: bytes) -> bytes:
+def deflate(raw: bytes) -> bytes:
+    """Pack bytes as zlib does, by run lengths and frequencies alone."""
     # What is left of a picture after the last one's was taken off it is noise and runs of zeros.
     packing = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
     return packing.compress(raw) + packing.flush()

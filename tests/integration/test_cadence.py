@@ -17,9 +17,9 @@ from facewire.codec import decode
 from facewire.link import connect
 from facewire.messages import Detections, Frame, Tracks
 from tests.integration.door import put
-from tests.integration.test_detector_service import detector
+from tests.integration.test_detector_service import OF_NO_HOST, detector
 from tests.integration.test_tracker_service import tracker
-from tests.places import DEMO
+from tests.places import CACHE, DEMO
 from tests.servers import wait_for
 
 # Slow enough for a busy host: what is late counts in frames here.
@@ -101,11 +101,11 @@ def test_a_still_scene_is_looked_at_seldom_and_who_enters_it_is_found_at_once(
         detector(
             folders[1],
             bus_url,
+            CACHE,
             DETECTOR_BACKEND="onnxruntime",
+            DETECT_EVERY="auto",
             DETECT_EVERY_MAX=str(CEILING),
-            # Of the host that runs the tests nothing shall matter.
-            DETECT_BUSY_PERCENT="101",
-            THERMAL_DIR=str(tmp_path),
+            **OF_NO_HOST,
         ) as running,
         playing(room),
     ):
