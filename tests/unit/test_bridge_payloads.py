@@ -12,6 +12,7 @@ from iot_bridge.discovery import Node, device_publication
 from iot_bridge.payloads import event_publications, faces_publication, health_publication
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication, Topics
+from jinja2 import Environment
 
 from facewire.health import Health
 from facewire.messages import FaceEvent, Person, Tracks
@@ -259,7 +260,18 @@ def test_nodes_and_cameras_of_similar_names_share_no_unique_id() -> None:
 def test_the_description_of_sixteen_cameras_stays_small() -> None:
     many = device_publication(NODE, [f"camera-{number:02}" for number in range(16)])
     assert len(many.payload) < 40_000
-    assert len(device_publication(NODE, ["door"]).payload) < 3_000
+    assert len(device_publication(NODE, ["door"]).payload) < 4_000
+
+
+def test_the_detect_interval_is_read_from_the_detectors_note() -> None:
+    sensor = described(NODE, "door")["cmps"]["door_detect_every"]
+    # Home Assistant's templates are Jinja; to it, a state of `None` is unknown.
+    state, attributes = (Environment().from_string(sensor[key]) for key in ("val_tpl", "json_attr_tpl"))
+    noted = Health("detector", "1", 0.0, healthy=True, notes={"detect_every door": "2 frames, new motion"})
+    for healths, expected in (([noted], ("2", "new motion")), ([], ("None", "None"))):
+        told = fields(health_publication(healths, [], TOPICS))
+        rendered = (state.render(value_json=told), json.loads(attributes.render(value_json=told))["reason"])
+        assert rendered == expected
 
 
 # ---- topics and settings

@@ -141,7 +141,7 @@ def _of_camera(node: Node, camera: str, key: str, entity: dict[str, Any]) -> dic
 
 
 def _cadence(node: Node, camera: str) -> dict[str, Any]:
-    note = f"((value_json.services.get('detector') or {{}}).get('detect_every {camera}') or '')"
+    note = f"((value_json.services.get('detector') or {{}}).get('detect_every {camera}', 'None'))"
     return {
         "p": "sensor",
         "name": f"{camera} detect interval",
