@@ -111,8 +111,12 @@ def test_a_replay_tells_what_the_live_tracker_told_and_the_same_each_time(
 
     only_events = replayed(tmp_path, recording)
     assert only_events == b"".join(line + b"\n" for line in first.splitlines() if json.loads(line)["t"] == "event")
-    one = replayed(tmp_path, recording, "--set", "max_faces=1", "--set", "COAST_S=0.5")
-    assert {json.loads(line)["track_id"] for line in one.splitlines()} == {1}
+    marked = tmp_path / "cameras.yaml"
+    marked.write_text("cameras: {door: {zones: [{name: hall, polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}]}}\n")
+    one = replayed(tmp_path, recording, "--set", "max_faces=1", "--set", f"CAMERAS_FILE={marked}")
+    others = [json.loads(line) for line in one.splitlines()]
+    assert {each["track_id"] for each in others} == {1}
+    assert [each["type"] for each in others] == ["appeared", "entered", "left_zone", "left"]
 
     cut = tmp_path / "cut.rec"
     cut.write_bytes(recording.read_bytes()[:-9])

@@ -221,7 +221,7 @@ def test_each_zone_has_its_occupancy_and_count_below_its_camera() -> None:
 def test_zones_and_cameras_of_similar_names_share_no_unique_id() -> None:
     zones = {"a": ("b", "b_c", "count"), "a_b": ("c", "b"), "a_b_c": ("count",)}
     components = described(replace(NODE, zones=zones), *zones)["cmps"]
-    assert len({component["unique_id"] for component in components.values()}) == len(components) == 3 * 4 + 4 + 6 * 2
+    assert len({component["unique_id"] for component in components.values()}) == len(components) == 3 * 5 + 4 + 6 * 2
 
 
 def test_a_zone_that_is_removed_is_named_by_its_platform_alone() -> None:
