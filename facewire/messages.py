@@ -216,4 +216,33 @@ class FaceEvent:
 
 _PLACES_OF = {"entered": {"zone"}, "left_zone": {"zone", "dwell_s"}, "crossed": {"line", "direction"}}
 
-Message = Frame | Detections | Tracks | FaceEvent
+EVERY_LIMIT = 300
+Why = Literal[
+    "new motion", "unconfirmed face", "lost face", "faces overlap", "blind flow", "moving face", "nothing new"
+]
+"""What makes the tracker certain or uncertain, the least certain first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How often the tracker wants detections, of a camera and from a frame on.
+
+    One in `every` frames, for the reason `why`; with fewer than one in `at_most` it would lose faces that it follows.
+    """
+
+    TYPE: ClassVar[str] = "wish"
+
+    camera: str
+    seq: int
+    captured_ns: int
+    every: int
+    at_most: int
+    why: Why
+
+    def __post_init__(self) -> None:
+        _require_stamp(self.camera, self.seq, self.captured_ns)
+        for frames in (self.every, self.at_most):
+            _require(1 <= frames <= EVERY_LIMIT, f"frames per detection are not within 1..{EVERY_LIMIT}")
+
+
+Message = Frame | Detections | Tracks | FaceEvent | Wish

@@ -1,11 +1,24 @@
 """Messages for tests: one plain example of each, and strategies for all that are valid."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hypothesis import strategies as st
 
-from facewire.messages import CHANNELS, Detections, Face, FaceEvent, Frame, Message, Person, Track, Tracks
+from facewire.messages import (
+    CHANNELS,
+    EVERY_LIMIT,
+    Detections,
+    Face,
+    FaceEvent,
+    Frame,
+    Message,
+    Person,
+    Track,
+    Tracks,
+    Why,
+    Wish,
+)
 
 LANDMARKS = ((12.0, 14.0), (18.0, 14.0), (15.0, 18.0), (13.0, 22.0), (17.0, 22.0))
 FACE = Face((10.0, 10.5, 20.0, 26.0), 0.875, LANDMARKS)
@@ -29,6 +42,7 @@ LEFT_ZONE = replace(ENTERED, id="door-3-left_zone-porch-7", type="left_zone", dw
 CROSSED = replace(
     EVENT, id="door-3-crossed-sill-7", type="crossed", identity=Person("Ada", 0.75), line="sill", direction="in"
 )
+WISH = Wish("door", 7, 1_700_000_000_000_000_007, 2, 12, "lost face")
 EXAMPLES: dict[str, Message] = {
     "frame": FRAME,
     "detections": DETECTIONS,
@@ -38,6 +52,7 @@ EXAMPLES: dict[str, Message] = {
     "event_entered": ENTERED,
     "event_left_zone": LEFT_ZONE,
     "event_crossed": CROSSED,
+    "wish": WISH,
 }
 
 PLACELESS: tuple[Literal["appeared", "identified", "unknown", "left"], ...] = (
@@ -112,4 +127,13 @@ any_message: st.SearchStrategy[Message] = st.one_of(
     ),
     st.builds(Tracks, cameras, seqs, stamps, st.lists(tracks, max_size=4, unique_by=lambda track: track.id).map(tuple)),
     events(),
+    st.builds(
+        Wish,
+        cameras,
+        seqs,
+        stamps,
+        st.integers(1, EVERY_LIMIT),
+        st.integers(1, EVERY_LIMIT),
+        st.sampled_from(get_args(Why)),
+    ),
 )

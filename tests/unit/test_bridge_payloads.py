@@ -12,6 +12,7 @@ from iot_bridge.discovery import Node, device_publication
 from iot_bridge.payloads import event_publications, faces_publication, health_publication
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication, Topics
+from jinja2 import Environment
 
 from facewire.health import Health
 from facewire.messages import FaceEvent, Person, Tracks
@@ -186,7 +187,7 @@ def test_entities_listen_to_what_the_bridge_says() -> None:
     snapshot, told = event_publications(EVENT, TOPICS)
     assert components["door_event"]["stat_t"] == told.topic
     assert components["door_snapshot"]["img_t"] == snapshot.topic
-    for key in ("fps", "latency", "backend", "problem"):
+    for key in ("fps", "latency", "backend", "problem", "door_detect_every"):
         assert components[key]["stat_t"] == health_publication([], [], TOPICS).topic
 
 
@@ -198,6 +199,7 @@ def test_a_camera_that_is_removed_is_named_by_its_platform_alone() -> None:
         "door_count": {"p": "sensor"},
         "door_event": {"p": "event"},
         "door_snapshot": {"p": "image"},
+        "door_detect_every": {"p": "sensor"},
     }
     assert "unique_id" in components["hall_presence"]
 
@@ -219,7 +221,7 @@ def test_each_zone_has_its_occupancy_and_count_below_its_camera() -> None:
 def test_zones_and_cameras_of_similar_names_share_no_unique_id() -> None:
     zones = {"a": ("b", "b_c", "count"), "a_b": ("c", "b"), "a_b_c": ("count",)}
     components = described(replace(NODE, zones=zones), *zones)["cmps"]
-    assert len({component["unique_id"] for component in components.values()}) == len(components) == 3 * 4 + 4 + 6 * 2
+    assert len({component["unique_id"] for component in components.values()}) == len(components) == 3 * 5 + 4 + 6 * 2
 
 
 def test_a_zone_that_is_removed_is_named_by_its_platform_alone() -> None:
@@ -242,7 +244,7 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
 def unique_ids(node: str, *names: str) -> set[str]:
     components = described(Node(Topics("facewire", node), "x", "homeassistant"), *names)["cmps"]
     ids = {component["unique_id"] for component in components.values()}
-    assert len(ids) == len(components) == 4 * len(names) + 4
+    assert len(ids) == len(components) == 5 * len(names) + 4
     return ids
 
 
@@ -257,8 +259,19 @@ def test_nodes_and_cameras_of_similar_names_share_no_unique_id() -> None:
 
 def test_the_description_of_sixteen_cameras_stays_small() -> None:
     many = device_publication(NODE, [f"camera-{number:02}" for number in range(16)])
-    assert len(many.payload) < 32_000
-    assert len(device_publication(NODE, ["door"]).payload) < 3_000
+    assert len(many.payload) < 40_000
+    assert len(device_publication(NODE, ["door"]).payload) < 4_000
+
+
+def test_the_detect_interval_is_read_from_the_detectors_note() -> None:
+    sensor = described(NODE, "door")["cmps"]["door_detect_every"]
+    # Home Assistant's templates are Jinja; to it, a state of `None` is unknown.
+    state, attributes = (Environment().from_string(sensor[key]) for key in ("val_tpl", "json_attr_tpl"))
+    noted = Health("detector", "1", 0.0, healthy=True, notes={"detect_every door": "2 frames, new motion"})
+    for healths, expected in (([noted], ("2", "new motion")), ([], ("None", "None"))):
+        told = fields(health_publication(healths, [], TOPICS))
+        rendered = (state.render(value_json=told), json.loads(attributes.render(value_json=told))["reason"])
+        assert rendered == expected
 
 
 # ---- topics and settings

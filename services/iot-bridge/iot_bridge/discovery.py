@@ -107,7 +107,9 @@ def _camera(node: Node, camera: str) -> dict[str, Any]:
     found = {key: _of_camera(node, camera, key, entity) for key, entity in described.items()}
     for zone in node.zones.get(camera, ()):
         found |= _zone(node, camera, zone)
-    return found
+    # The detector's, not the camera's: available as the node is.
+    cadence = f"{camera}_detect_every"
+    return found | {cadence: _identified(node, cadence, _cadence(node, camera))}
 
 
 def _zone(node: Node, camera: str, zone: str) -> dict[str, Any]:
@@ -136,6 +138,21 @@ def _zone(node: Node, camera: str, zone: str) -> dict[str, Any]:
 def _of_camera(node: Node, camera: str, key: str, entity: dict[str, Any]) -> dict[str, Any]:
     both = [{"t": node.topics.availability}, {"t": node.topics.of(camera, "availability")}]
     return _identified(node, key, entity | {"avty": both, "avty_mode": "all"})
+
+
+def _cadence(node: Node, camera: str) -> dict[str, Any]:
+    note = f"((value_json.services.get('detector') or {{}}).get('detect_every {camera}', 'None'))"
+    return {
+        "p": "sensor",
+        "name": f"{camera} detect interval",
+        "stat_t": node.topics.health,
+        # "5 frames, moving face": frames per detection, and why.
+        "val_tpl": f"{{{{ {note}.split(' ')[0] }}}}",
+        "json_attr_t": node.topics.health,
+        "json_attr_tpl": f"{{{{ {{'reason': {note}.split(', ')[-1]}} | tojson }}}}",
+        "unit_of_meas": "frames",
+        "ent_cat": "diagnostic",
+    }
 
 
 def _diagnostics(node: Node) -> dict[str, Any]:

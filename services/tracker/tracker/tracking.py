@@ -65,6 +65,8 @@ class CameraTracker:
         self._history = History()
         self._picture: Picture = np.zeros((1, 1), np.uint8)
         self._early: Detections | None = None
+        self.blind = 0
+        """How many faces flow did not see in the newest frame."""
 
     def see(self, frame: Frame) -> tuple[Tracks | None, list[FaceEvent]]:
         """Move every face to where it is in a new frame.
@@ -118,6 +120,7 @@ class CameraTracker:
         return False
 
     def _move(self, now: View, captured_ns: int) -> None:
+        self.blind = 0
         newest = self._history.newest()
         if newest is None or not len(self._table):
             return
@@ -132,6 +135,7 @@ class CameraTracker:
             flowing[np.flatnonzero(trusted)[seen.seen]] = True
             grown = state.place[flowing, 2:] * (seen.zoom[seen.seen, None] - 1)
             kalman.shift(state, flowing, np.concatenate((seen.shift[seen.seen], grown), axis=1), dt_s)
+        self.blind = int(len(flowing) - flowing.sum())
         kalman.predict(state, ~flowing, dt_s)
         state.speed[self._table.misses > 0] *= COASTING_BRAKE
         np.maximum(state.place[:, 2:], SMALLEST_SIDE_PX, out=state.place[:, 2:])
