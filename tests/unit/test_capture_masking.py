@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from capture.masking import Veil, kept_pixels
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facewire.shapes import Area, tangled_sides
@@ -28,6 +28,8 @@ def touched(polygon: list[tuple[float, float]], width: int, height: int) -> np.n
 
 
 @settings(max_examples=60)
+# A tip in the picture's corner.
+@example([(1.0, 0.0), (1.0, 1.0), (0.5, 0.0)], 8, 9)
 @given(polygons, st.integers(8, 40), st.integers(8, 40))
 def test_every_pixel_that_a_mask_touches_is_black_and_no_other_but_a_rim(
     polygon: list[tuple[float, float]], width: int, height: int

@@ -11,6 +11,8 @@ from facewire.shapes import Area
 # Corners are drawn to a sixteenth of a pixel.
 SHIFT = 4
 KEPT = 255
+# Room around the picture: what OpenCV draws along its edge it would else round out of it.
+ROOM_PX = 2
 
 
 class Veil:
@@ -36,10 +38,11 @@ class Veil:
 
 def kept_pixels(masks: Sequence[Area], height: int, width: int) -> Picture:
     """Return (height, width) uint8: 0 for every pixel of which a mask covers any part, 255 for the others."""
-    hidden = np.zeros((height, width), np.uint8)
+    hidden = np.zeros((height + 2 * ROOM_PX, width + 2 * ROOM_PX), np.uint8)
     for mask in masks:
         # A pixel's centre is at its half.
-        corners = np.array(mask.polygon) * (width, height) - 0.5
+        corners = np.array(mask.polygon) * (width, height) - 0.5 + ROOM_PX
         cv2.fillPoly(hidden, [np.rint(corners * 2**SHIFT).astype(np.int32)], KEPT, shift=SHIFT)
     # What is drawn are the pixels whose centres are inside, and the border; those that it only grazes lie beside them.
-    return np.asarray(KEPT - cv2.dilate(hidden, np.ones((3, 3), np.uint8)), np.uint8)
+    touched = cv2.dilate(hidden, np.ones((3, 3), np.uint8))[ROOM_PX:-ROOM_PX, ROOM_PX:-ROOM_PX]
+    return np.asarray(KEPT - touched, np.uint8)
