@@ -56,12 +56,20 @@ def predict(state: Filter, rows: NDArray[np.bool_], dt_s: float) -> None:
     state.speed_variance[rows] += noise * dt_s**2
 
 
-def shift(state: Filter, rows: NDArray[np.bool_], moved: Axes, dt_s: float) -> None:
-    """Move the boxes of `rows` (N,) by what optical flow saw, `moved` (rows, 4) pixels."""
+def shift(state: Filter, rows: NDArray[np.bool_], moved: Axes, camera: Axes, dt_s: float) -> None:
+    """Move the boxes of `rows` (N,) by what optical flow saw.
+
+    Args:
+        state: the filter.
+        rows: (N,) which boxes.
+        moved: (rows, 4) pixels.
+        camera: (4,) pixels of it that are the camera's motion, of which no speed is learned.
+        dt_s: in which time.
+    """
     noise = (FLOWED * state.place[rows, 3:]) ** 2
     learn = (1 - KEEP_SPEED) / dt_s
     state.place[rows] += moved
-    state.speed[rows] = KEEP_SPEED * state.speed[rows] + learn * moved
+    state.speed[rows] = KEEP_SPEED * state.speed[rows] + learn * (moved - camera)
     state.place_variance[rows] += noise
     state.covariance[rows] = KEEP_SPEED * state.covariance[rows] + learn * noise
     state.speed_variance[rows] = KEEP_SPEED**2 * state.speed_variance[rows] + learn**2 * noise
