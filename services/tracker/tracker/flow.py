@@ -16,7 +16,10 @@ GRID = 4
 # Background creeps in at a box's rim; the inner 60 % is face.
 INNER_SHARE = 0.6
 THERE_AND_BACK_PX = 1.0
-FEWEST_POINTS = 4
+# Half of a face: less may be what hides it.
+FEWEST_POINTS = 8
+# A face's points move together, within so many px or this share of its height.
+RIGID_PX, RIGID_SHARE = 0.75, 0.03
 ZOOM_LIMIT = 0.05
 WINDOW = (13, 13)
 LEVELS = 3
@@ -34,6 +37,8 @@ AGREEMENT = 0.6
 AGREED_PX = 1.5
 # Less than this a frame is noise, and would add up.
 CAMERA_RESTS_PX = 0.15
+# A head is wider than its face's box, by this share on each side.
+AROUND = 0.15
 # A face's shoulders and chest move with it.
 BODY_HEIGHTS = 2.0
 
@@ -59,7 +64,9 @@ class FlowSource:
         camera = _camera((found - begin)[points.size // 2 :], there[points.size // 2 :] & open_floor)
         found, there = found[: points.size // 2].reshape(points.shape), there[: points.size // 2]
         good = _confirmed(before, now, points, found, there) & _unhidden(points, faces.xyxy * before.scale)
-        shift = _median((found - points).astype(np.float64), good) / before.scale
+        moved = (found - points).astype(np.float64)
+        good &= _agreeing(moved, good, faces.xyxy * before.scale)
+        shift = _median(moved, good) / before.scale
         return Motion(shift, _zoom(points, found, good), good.sum(axis=1) >= FEWEST_POINTS, camera / before.scale)
 
 
@@ -88,11 +95,12 @@ def _confirmed(before: View, now: View, points: Points, found: Points, there: Ma
 
 def _unhidden(points: Points, xyxy: Boxes) -> Mask:
     """Return which points (N, P) lie on their own face, and not on one that may be in front of it."""
-    rivals = in_front(xyxy)
+    rivals = in_front(xyxy, AROUND)
     if not rivals.any():
         return np.ones(points.shape[:2], bool)
-    here = points[:, None]
-    inside = ((here > xyxy[None, :, None, :2]) & (here < xyxy[None, :, None, 2:])).all(axis=3)
+    here, around = points[:, None], AROUND * (xyxy[:, 2:] - xyxy[:, :2])
+    low, high = xyxy[:, :2] - around, xyxy[:, 2:] + around
+    inside = ((here > low[None, :, None]) & (here < high[None, :, None])).all(axis=3)
     return np.asarray(~(inside & rivals[..., None]).any(axis=1))
 
 
@@ -122,6 +130,12 @@ def _camera(moved: Points, good: Mask) -> NDArray[np.float64]:
         return np.zeros(2)
     shift = moved[agreeing].mean(axis=0, dtype=np.float64)
     return np.asarray(shift if np.abs(shift).max() > CAMERA_RESTS_PX else np.zeros(2))
+
+
+def _agreeing(moved: NDArray[np.float64], good: Mask, xyxy: Boxes) -> Mask:
+    """Return which points (N, P) moved as most of their face did: what hides a part of it moves otherwise."""
+    limit = np.maximum(RIGID_PX, RIGID_SHARE * (xyxy[:, 3] - xyxy[:, 1]))
+    return np.asarray(np.abs(moved - _median(moved, good)[:, None]).max(axis=2, initial=0) < limit[:, None])
 
 
 def _median(values: NDArray[np.float64], good: Mask) -> NDArray[np.float64]:

@@ -102,9 +102,16 @@ def view(picture: Picture) -> View:
     return View(np.asarray(sized, np.uint8), np.asarray(gray, np.uint8), scale)
 
 
-def in_front(xyxy: Boxes) -> NDArray[np.bool_]:
-    """Return who (column) may hide whom (row), (N, N): they overlap, and the row's face is not clearly larger."""
+def in_front(xyxy: Boxes, around: float = 0.0) -> NDArray[np.bool_]:
+    """Return who (column) may hide whom (row), (N, N): they overlap, and the row's face is not clearly larger.
+
+    Args:
+        xyxy: (N, 4) boxes.
+        around: by which share of its size each box reaches further to every side.
+    """
     heights = xyxy[:, 3] - xyxy[:, 1]
-    hides = (intersection(xyxy, xyxy) > 0) & (heights[:, None] < CLEARLY_IN_FRONT * heights[None])
+    sides = around * (xyxy[:, 2:] - xyxy[:, :2])
+    wide = np.concatenate((xyxy[:, :2] - sides, xyxy[:, 2:] + sides), axis=1)
+    hides = (intersection(xyxy, wide) > 0) & (heights[:, None] < CLEARLY_IN_FRONT * heights[None])
     np.fill_diagonal(hides, val=False)
     return np.asarray(hides)

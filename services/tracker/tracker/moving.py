@@ -14,7 +14,8 @@ from tracker.table import TrackTable
 
 SHORTEST_STEP_S = 0.001
 # A face missed this often may be hidden: flow would follow whatever hides it.
-TRUST_FLOW_MISSES = 2
+TRUST_FLOW_MISSES = 1
+HIDDEN_MISSES = 2
 COASTING_BRAKE = 0.95
 SMALLEST_SIDE_PX = 4.0
 
@@ -52,7 +53,7 @@ def move(
     state.speed[table.misses > 0] *= COASTING_BRAKE
     np.maximum(state.place[:, 2:], SMALLEST_SIDE_PX, out=state.place[:, 2:])
     table.mixed |= in_front(xyxy).any(axis=1) | in_front(xyxy).any(axis=0)
-    table.hidden[:] = table.confirmed & (table.misses >= TRUST_FLOW_MISSES)
+    table.hidden[:] = table.confirmed & (table.misses >= HIDDEN_MISSES)
     return panned[:2]
 
 

@@ -69,7 +69,11 @@ class CameraTracker:
         events = self._people.end_the_lost(frame.captured_ns, (frame.width, frame.height))
         self._people.remember(frame.seq, frame.captured_ns, now)
         events += self._correct_early(frame.seq)
-        return story.tracks_message(self._people.table, frame), events
+        return self.tracks(frame), events
+
+    def tracks(self, frame: Frame) -> Tracks:
+        """Say where every face is believed to be now, in the frame that was seen last."""
+        return story.tracks_message(self._people.table, frame)
 
     def correct(self, detections: Detections) -> list[FaceEvent]:
         """Apply the detections of a past frame at that frame, and carry what they teach to now.
