@@ -37,7 +37,7 @@ PARTS = np.array(
     np.float32,
 )
 SAMPLES = 10
-HUES, SATURATIONS, VALUES = 8, 2, 6
+HUES, SATURATIONS, VALUES = 12, 2, 6
 BINS = HUES * SATURATIONS + VALUES
 # A gray pixel's hue is noise.
 FAINT = 24

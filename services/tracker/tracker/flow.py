@@ -13,13 +13,13 @@ from facewire.pixels import Picture
 from tracker.motion import Faces, Motion, View, in_front
 
 GRID = 4
-# Background creeps in at a box's rim; the inner 60 % is face.
-INNER_SHARE = 0.6
+# Background creeps in at a box's rim; the inner 70 % is face.
+INNER_SHARE = 0.7
 THERE_AND_BACK_PX = 1.0
-# Half of a face: less may be what hides it.
-FEWEST_POINTS = 8
+# Two thirds of a face: less may be what hides it.
+FEWEST_POINTS = 11
 # A face's points move together, within so many px or this share of its height.
-RIGID_PX, RIGID_SHARE = 0.75, 0.03
+RIGID_PX, RIGID_SHARE = 0.75, 0.02
 ZOOM_LIMIT = 0.05
 WINDOW = (13, 13)
 LEVELS = 3

@@ -11,8 +11,10 @@ from facewire.metrics import Metrics
 from tracker.appearance import Describer, Looks
 from tracker.motion import View
 
-# A face with more of it outside the picture or behind another face is not looked at.
+# A face with more of it behind another is not looked at.
 CLEAN_SHARE = 0.9
+# Nor one whose hair and shoulders are not all in the picture: so many widths to each side of the face.
+SHOULDERS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,13 @@ def observe(detections: Detections, seen: View, describer: Describer, metrics: M
         metrics.dropped("senseless_box", int((~sane).sum()))
         metrics.dropped("box_off_frame", int((sane & ~within).sum()))
         xyxy, scores = xyxy[within], scores[within]
-    size = area(xyxy)
+    return Observed(xyxy, scores, describer.describe(seen.colour, xyxy * seen.scale), _clean(xyxy, frame[0, 2]))
+
+
+def _clean(xyxy: Boxes, width_px: float) -> NDArray[np.bool_]:
+    """Return who is seen whole and alone, (M,)."""
     covered = intersection(xyxy, xyxy)
     np.fill_diagonal(covered, 0)
-    clean = (covered.max(axis=1, initial=0) < (1 - CLEAN_SHARE) * size) & (
-        intersection(xyxy, frame)[:, 0] > CLEAN_SHARE * size
-    )
-    return Observed(xyxy, scores, describer.describe(seen.colour, xyxy * seen.scale), clean)
+    alone = covered.max(axis=1, initial=0) < (1 - CLEAN_SHARE) * area(xyxy)
+    shoulders = SHOULDERS * (xyxy[:, 2] - xyxy[:, 0])
+    return np.asarray(alone & (xyxy[:, 0] >= shoulders) & (xyxy[:, 2] <= width_px - shoulders))

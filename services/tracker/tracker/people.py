@@ -277,7 +277,8 @@ class People:
 
     def _confirm(self, at_ns: int, picture: Picture) -> list[FaceEvent]:
         table = self.table
-        fresh = ~table.confirmed & (table.hits >= self._rules.confirm_hits)
+        patience = self._rules.confirm_hits + np.where(table.looks > 0, 0, self._gone.patience)
+        fresh = ~table.confirmed & (table.hits >= patience)
         if not fresh.any():
             return []
         self._recognize(fresh)

@@ -10,11 +10,12 @@ from tracker.association import cheapest
 from tracker.table import Ints, TrackTable, chosen, joined
 
 # Measured on composed people (docs/architecture.md, "Tracking"): one person's looks lie above, two people's below.
-SAME_LOOK = 0.88
+SAME_LOOK = 0.86
 CLEARLY = 0.03
 # By how much all together must look more alike before faces that met are told to have swapped.
 SWAP_GAIN = 0.1
 GONE_LIMIT = 200
+PATIENCE_HITS = 2
 
 
 class Gone:
@@ -28,6 +29,11 @@ class Gone:
         self._within_s = within_s
         self._ended_s = np.empty(0)
         self.table = TrackTable()
+
+    @property
+    def patience(self) -> int:
+        """How many detections longer a new face is unconfirmed that could not be looked at: it may be one of these."""
+        return PATIENCE_HITS if len(self.table) else 0
 
     def add(self, ended: TrackTable, now_s: float) -> None:
         """Remember the rows of a table that were confirmed and looked at."""
