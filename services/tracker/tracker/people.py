@@ -15,7 +15,7 @@ from tracker.history import History, Moment
 from tracker.motion import MotionSource, View
 from tracker.moving import SMALLEST_SIDE_PX, follow
 from tracker.observing import Observed
-from tracker.returning import Gone, Met, recognized, sorted_out
+from tracker.returning import SAME_LOOK, Gone, Met, recognized, sorted_out
 from tracker.rules import Rules
 from tracker.table import Ints, TrackTable, become, chosen, joined, look_at, rows_of
 
@@ -99,10 +99,18 @@ class People:
         self.table.misses[rows[open_rows]] += 1
         return holder
 
+    def _alike(self, held: Ints, seen: Observed) -> NDArray[np.float64]:
+        """Return how much each detection looks like who holds it, (M,); 1 where that cannot be said."""
+        known = (held >= 0) & (self.table.looks[held] > 0) if len(self.table) else held >= 0
+        alike = np.ones(len(held))
+        if known.any():
+            alike[known] = (self.table.look[held[known]] * seen.looks[known]).sum(axis=1)
+        return alike
+
     def _unlike(self, rows: Ints, seen: Observed) -> NDArray[np.float64]:
         """Return the cost (N, M) of unlikeness, for faces that met and detections that can be looked at."""
         cost = np.zeros((len(rows), len(seen.xyxy)))
-        known = (rows >= 0) & self.table.mixed[rows] & (self.table.looks[rows] > 0) if len(self.table) else rows >= 0
+        known = (rows >= 0) & (self.table.looks[rows] > 0) if len(self.table) else rows >= 0
         if known.any():
             alike = self.table.look[rows[known]] @ seen.looks.T
             cost[known] = np.where(seen.clean, UNLIKE_WEIGHT * (1 - alike), 0)
@@ -128,9 +136,12 @@ class People:
         table = self.table
         held = rows_of(table, holder)
         clean = seen.clean & (self._strong(seen) | (held >= 0))
+        strange = (held >= 0) & clean & (self._alike(held, seen) < SAME_LOOK)
         alone = np.zeros(len(table), bool)
         alone[held[(held >= 0) & clean]] = True
-        rows = np.flatnonzero(table.mixed & (table.looks > 0) & (alone | (table.misses > 0)))
+        doubtful = table.mixed | (table.misses > 0)
+        doubtful[held[strange]] = True
+        rows = np.flatnonzero(doubtful & (table.looks > 0) & (alone | (table.misses > 0)))
         detections = np.flatnonzero(clean & ((holder == NOBODY) | np.isin(held, rows)))
         if len(rows) < 2 or not len(detections):
             return holder
@@ -156,9 +167,10 @@ class People:
         holder = holder.copy()
         for detection, person in wanted.items():
             other, had = int(holder[detection]), holder == person
-            if other == NOBODY:
+            if other != person and (other == NOBODY or not had.any()):
                 self._jump(seq, seen, detection, person)
                 holder[had] = NOBODY
+                self.table.misses[rows_of(self.table, np.array([other]))] += other != NOBODY
             elif other != person:
                 self._exchange(person, other)
                 holder[had] = other
@@ -277,11 +289,12 @@ class People:
 
     def _confirm(self, at_ns: int, picture: Picture) -> list[FaceEvent]:
         table = self.table
-        patience = self._rules.confirm_hits + np.where(table.looks > 0, 0, self._gone.patience)
-        fresh = ~table.confirmed & (table.hits >= patience)
+        fresh = ~table.confirmed & (table.hits >= self._rules.confirm_hits)
         if not fresh.any():
             return []
         self._recognize(fresh)
+        known = table.visit > 1
+        fresh &= known | (table.hits >= self._rules.confirm_hits + self._gone.patience(table.look))
         table.confirmed |= fresh
         return [
             story.appeared(table, int(row), self._camera, at_ns, picture) for row in np.flatnonzero(fresh)

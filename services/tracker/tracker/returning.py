@@ -15,7 +15,8 @@ CLEARLY = 0.03
 # By how much all together must look more alike before faces that met are told to have swapped.
 SWAP_GAIN = 0.1
 GONE_LIMIT = 200
-PATIENCE_HITS = 2
+# A new face that looks so much like one that is gone is looked at again before it counts.
+MAYBE, PATIENCE_HITS = 0.78, 2
 
 
 class Gone:
@@ -30,10 +31,12 @@ class Gone:
         self._ended_s = np.empty(0)
         self.table = TrackTable()
 
-    @property
-    def patience(self) -> int:
-        """How many detections longer a new face is unconfirmed that could not be looked at: it may be one of these."""
-        return PATIENCE_HITS if len(self.table) else 0
+    def patience(self, looks: Looks) -> Ints:
+        """Return how many detections longer new faces (K, D) stay unconfirmed, (K,), since they may be one of these."""
+        if not len(self.table):
+            return np.zeros(len(looks), np.int64)
+        alike = (looks @ self.table.look.T).max(axis=1)
+        return np.where((alike >= MAYBE) | ~looks.any(axis=1), PATIENCE_HITS, 0)
 
     def add(self, ended: TrackTable, now_s: float) -> None:
         """Remember the rows of a table that were confirmed and looked at."""
