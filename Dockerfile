@@ -3,6 +3,8 @@
 ARG PYTHON=python:3.13-slim-trixie
 # Model and demo clip are the same on every CPU: made once, on the machine that builds.
 ARG BUILD_PYTHON=python:3.13-slim-trixie
+# The Coral's driver is built for Debian 12 (docs/coral.md).
+ARG CORAL_PYTHON=python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS python
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -14,6 +16,11 @@ RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --no-
 FROM python AS detector-packages
 COPY requirements/detector.txt .
 RUN python -m venv /venv && /venv/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r detector.txt
+
+FROM ${CORAL_PYTHON} AS detector-coral-packages
+COPY requirements/detector-coral.txt .
+RUN python -m venv /venv && /venv/bin/pip install --quiet --no-cache-dir --require-hashes --no-deps --only-binary :all: \
+    -r detector-coral.txt
 
 FROM python AS tracker-packages
 COPY requirements/tracker.txt .
@@ -60,6 +67,14 @@ RUN for size in 320x256 320x192 640x480; do \
 
 FROM detector-files-${TARGETARCH} AS detector-files
 
+FROM --platform=$BUILDPLATFORM ${BUILD_PYTHON} AS coral-files
+ARG TARGETARCH
+WORKDIR /app
+COPY facewire facewire
+COPY models models
+COPY services/detector/coral-files .
+RUN ./coral-files "$TARGETARCH" /coral
+
 FROM python AS service
 # Frames are 0.9 MB: by default glibc maps and unmaps each one, and page faults cost more than the copy.
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app OPENBLAS_NUM_THREADS=1 \
@@ -93,6 +108,27 @@ USER root
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libvulkan1 mesa-vulkan-drivers \
  && rm -rf /var/lib/apt/lists/*
 USER facewire
+
+# As `service` and `detector`, on the Coral's Python and Debian.
+FROM ${CORAL_PYTHON} AS detector-coral
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/venv/bin:$PATH PYTHONPATH=/app OPENBLAS_NUM_THREADS=1 \
+    MALLOC_MMAP_THRESHOLD_=67108864 MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_ARENA_MAX=1
+RUN groupadd --gid 10001 facewire && useradd --uid 10001 --gid facewire --no-create-home facewire \
+ && install -d -o facewire -g facewire /run/facewire /var/cache/facewire \
+ && apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils libusb-1.0-0 \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=coral-files /coral/lib /usr/local/lib
+# A driver that does not load here would not on the Pi.
+RUN ldconfig && python -c "import ctypes; ctypes.CDLL('libedgetpu.so.1').tflite_plugin_create_delegate"
+WORKDIR /app
+COPY facewire facewire
+USER facewire
+COPY --from=detector-coral-packages /venv /venv
+COPY --from=detector-files /opt/facewire/models /opt/facewire/models
+COPY --from=coral-files /coral/models /opt/facewire/models
+COPY models/manifest.toml models/
+COPY services/detector/detector detector
+CMD ["python", "-m", "detector"]
 
 FROM service AS tracker
 COPY --from=tracker-packages /venv /venv

@@ -11,3 +11,11 @@ target "service" {
   tags       = ["facewire/${name}"]
   platforms  = split(",", PLATFORMS)
 }
+
+// Needs the Coral's driver and network from outside (docs/coral.md), so it is built by name: docker buildx bake detector-coral
+target "detector-coral" {
+  dockerfile = "Dockerfile"
+  target     = "detector-coral"
+  tags       = ["facewire/detector-coral"]
+  platforms  = split(",", PLATFORMS)
+}

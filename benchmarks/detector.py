@@ -22,7 +22,7 @@ from benchmarks.rows.made import Made, make
 from benchmarks.rows.pipe import MS_PER_S, Arrays, Command, Worker, WorkerError
 from benchmarks.rows.report import Figures, Row, for_programs, table, targets, verdicts
 from benchmarks.rows.starting import first_faces_s
-from benchmarks.rows.subjects import PYTHON, SERVED, TORCH_ROWS, Subject, prepare_torch, subjects
+from benchmarks.rows.subjects import EDGE_TPU, PYTHON, SERVED, TORCH_ROWS, Subject, prepare_torch, subjects
 from benchmarks.rows.venvs import TORCH
 from runner.plan import MALLOC
 
@@ -105,7 +105,8 @@ def _peak_command(made: Made) -> Command:
 def _error(name: str, outputs: dict[str, Arrays], size: InputSize, problems: dict[str, str]) -> float | None:
     """Return how far a row's outputs are from the reference's; outputs of another kind are the row's problem."""
     truth = outputs.get(TORCH_REFERENCE if name in TORCH_ROWS else REFERENCE)
-    if truth is None or name == PEAK:
+    # The Edge TPU runs another network, for which there is no reference here.
+    if truth is None or name in (PEAK, EDGE_TPU):
         return None
     try:
         return (

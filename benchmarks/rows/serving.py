@@ -10,11 +10,12 @@ from detector.backends.onnxruntime import OnnxRuntimeBackend
 from detector.failover import Answer
 from detector.families import Family
 from detector.finding import FaceFinder
-from detector.geometry import InputSize, Views
+from detector.geometry import InputSize, LetterboxCanvas, Views
 
 from benchmarks.rows.pipe import Prepared, serve
 from facewire.messages import Frame
 from facewire.metrics import Metrics
+from facewire.pixels import picture
 
 SCORE_THRESHOLD = 0.5
 SPINS = "its threads spin, as by default; the service does not let them"
@@ -50,10 +51,13 @@ def prepare(backend_name: str, file: Path, threads: int, frame_path: Path, canva
     spins = backend_name in ("onnxruntime", "ncnn")
     is_reference = backend_name == "onnxruntime"
     backend = OnnxRuntimeBackend(file, threads, spin=True) if is_reference else kind.open(file, threads)
-    canvas, frame = np.load(canvas_path), frame_of(frame_path)
-    _, height, width, _ = canvas.shape
+    _, height, width, _ = np.load(canvas_path, mmap_mode="r").shape
+    family = kind.family(InputSize(width, height))
+    frame = frame_of(frame_path)
+    # A network of another family takes another canvas than the one that was made for all.
+    canvas, _ = LetterboxCanvas(family.size).fill(picture(frame))
     finder = FaceFinder(SCORE_THRESHOLD, Metrics("detector"))
-    alone = Alone(backend, kind.family(InputSize(width, height)))
+    alone = Alone(backend, family)
     outputs = [np.array(output) for output in backend.infer(canvas)]
     # Of ncnn-vulkan, what it computes on.
     note = SPINS if spins else str(getattr(backend, "device", ""))

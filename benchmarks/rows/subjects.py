@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.host import devices
+from detector.artifacts import EDGE_TPU_MODEL
+from detector.host import DEV, USB, edge_tpus
 from detector.pnnx import ConversionError
 
 from benchmarks.rows.made import Made
@@ -21,6 +22,7 @@ SERVED = {"onnxruntime": "onnxruntime", "ncnn-cpu": "ncnn", "ncnn-vulkan": "ncnn
 SPIN = {"OMP_WAIT_POLICY": "active"}
 """ncnn's default, which the service does not leave it."""
 TORCH_ROWS = ("pytorch-eager", "torchscript", "torchscript-int8")
+EDGE_TPU = "edgetpu"
 YUNET, SSDLITE, SSD_FACE = "yunet-2023mar", "ssdlite320-mobilenet-v3-large", "ssd-mobilenet-v2-face"
 
 
@@ -62,7 +64,7 @@ def subjects(made: Made, threads: int, left_out: frozenset[str]) -> Iterator[Sub
     yield _served(made, "tvm-untuned", "tvm", threads)
     for name, backend in SERVED.items():
         yield _served(made, name, backend, threads)
-    yield Subject("edgetpu", SSD_FACE, "320x320", threads, None, edge_tpu_problem())
+    yield _edge_tpu(made, threads)
 
 
 def prepare_torch(made: Made, left_out: frozenset[str]) -> None:
@@ -79,13 +81,23 @@ def prepare_torch(made: Made, left_out: frozenset[str]) -> None:
     subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr)
 
 
-def edge_tpu_problem(usb: Path = Path("/sys/bus/usb/devices"), dev: Path = Path("/dev")) -> str:
-    """Say why the Edge TPU has no figures."""
-    if not any("apex" in each or "edgetpu" in each for each in devices(dev, usb)):
+def edge_tpu_problem(model: Path, usb: Path = USB, dev: Path = DEV) -> str:
+    """Say why the Edge TPU has no figures; empty where it may have some."""
+    if not edge_tpus(dev, usb):
         return "no device"
-    if not any(importlib.util.find_spec(each) for each in ("tflite_runtime", "ai_edge_litert")):
-        return "no runtime: install tflite-runtime or ai-edge-litert"
-    return "a device is there, and the detector has no backend for it yet"
+    if not any(importlib.util.find_spec(each) for each in ("ai_edge_litert", "tflite_runtime")):
+        return "no runtime: install ai-edge-litert"
+    if not model.exists():
+        return f"no model: run `python -m facewire.models fetch {model.parent} edgetpu-face`"
+    return ""
+
+
+def _edge_tpu(made: Made, threads: int) -> Subject:
+    model = made.model.with_name(EDGE_TPU_MODEL)
+    problem = edge_tpu_problem(model)
+    arguments = (EDGE_TPU, str(model), str(threads), str(made.frame), str(made.canvas))
+    command = None if problem else _command("serving", arguments, MALLOC)
+    return Subject(EDGE_TPU, SSD_FACE, "320x320", threads, command, problem)
 
 
 def _served(made: Made, name: str, backend: str, threads: int) -> Subject:

@@ -43,7 +43,8 @@ class Venv:
             _run(sys.executable, "-m", "venv", str(folder))
             pip = (str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet")
             _run(*pip, "--only-binary", ":all:", *self.whole)
-            _run(*pip, "--only-binary", ":all:", "--no-deps", *self.alone)
+            if self.alone:
+                _run(*pip, "--only-binary", ":all:", "--no-deps", *self.alone)
             stamp.write_text(wanted, encoding="utf-8")
         return python
 

@@ -51,6 +51,16 @@ def test_override_gives_the_detector_its_accelerator(override: str) -> None:
     assert {"gpu": "/dev/dri", "edgetpu": "/dev/bus/usb"}[override] in mounted
 
 
+def test_the_coral_gets_its_own_image_and_the_whole_usb_bus() -> None:
+    detector = config("docker-compose.yml", "docker-compose.edgetpu.yml")["services"]["detector"]
+    assert detector["build"]["target"] == "detector-coral"
+    assert detector["image"] == "facewire/detector-coral"
+    assert "c 189:* rmw" in detector["device_cgroup_rules"]
+    # What any detector needs stays.
+    assert detector["environment"]["BUS_URL"]
+    assert "/var/cache/facewire" in json.dumps(detector["volumes"])
+
+
 def test_only_the_dashboard_is_published_and_on_loopback() -> None:
     services = config("docker-compose.yml")["services"]
     published = {name: service["ports"] for name, service in services.items() if service.get("ports")}

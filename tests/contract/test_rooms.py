@@ -13,8 +13,8 @@ LIBRARY = ROOT / "facewire"
 OURS = [LIBRARY, ROOT / "runner", *SERVICES.values()]
 HEAVY = {"cv2", "tvm", "onnxruntime", "onnx", "flask", "gunicorn", "paho", "lap"}
 ACCELERATORS = {"tvm", "tvm_ffi", "onnxruntime", "ncnn", "tflite_runtime", "ai_edge_litert"}
-# The steps that compile and convert run in processes of their own.
-STEPS = ("compiling", "converting")
+# The steps that compile, convert and tune run in processes of their own.
+STEPS = ("compiling", "converting", "tuning")
 MOST_LINES = 300
 
 

@@ -29,7 +29,9 @@ import sys, onnx
 from tvm.target import Target
 from tvm.tirx import PrimFunc
 from detector.compiling.compilation import scheduled
-module = scheduled(onnx.load(sys.argv[1]), Target({"kind": "llvm", "mcpu": sys.argv[2]}), 1, sys.argv[3])
+from detector.compiling.machine import machine_of
+target = Target({"kind": "llvm", "mcpu": sys.argv[2]})
+module = scheduled(onnx.load(sys.argv[1]), target, machine_of(target, 1, sys.argv[3]))
 functions = {name.name_hint: f for name, f in module.functions.items() if isinstance(f, PrimFunc)}
 print(len(functions), *(name for name, f in functions.items() if "tirx.is_scheduled" not in f.attrs))
 """

@@ -106,9 +106,12 @@ def test_fewer_faces_than_the_reference_found_are_no_small_error() -> None:
 
 
 def test_an_edge_tpu_is_recognised_by_its_usb_ids(tmp_path: Path) -> None:
-    assert edge_tpu_problem(tmp_path, tmp_path) == "no device"
+    model = tmp_path / "model_edgetpu.tflite"
+    assert edge_tpu_problem(model, tmp_path, tmp_path) == "no device"
     stick = tmp_path / "1-1"
     stick.mkdir()
     (stick / "idVendor").write_text("18d1\n", encoding="ascii")
     (stick / "idProduct").write_text("9302\n", encoding="ascii")
-    assert edge_tpu_problem(tmp_path, tmp_path) != "no device"
+    assert edge_tpu_problem(model, tmp_path, tmp_path).endswith("edgetpu-face`")
+    model.touch()
+    assert edge_tpu_problem(model, tmp_path, tmp_path) == ""

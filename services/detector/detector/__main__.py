@@ -13,6 +13,7 @@ from detector.service import run
 from detector.settings import DetectorSettings
 from detector.shipping import TARGETS
 from detector.steps import STEPS, artifacts_of, do_step
+from detector.tuning_step import tune, tuning_arguments
 from facewire import keys
 from facewire.service import keep_running, running
 from facewire.settings import load
@@ -28,10 +29,13 @@ def main() -> int:
     of_step["compile"].add_argument("--precision", choices=PRECISIONS, default=FP32, help="of its arithmetic")
     of_step["ncnn"].add_argument("--target", choices=["any"], help="put the network, for every host, beside the model")
     command.add_arguments(steps.add_parser("convert", help="make a library of a PyTorch or ONNX network of your own"))
+    tuning_arguments(steps.add_parser("tune", help="find faster loops by measuring on this host"))
     asked = parser.parse_args()
     settings = load(DetectorSettings)
     if asked.step == "convert":
         return command.run(asked, settings)
+    if asked.step == "tune":
+        return tune(asked, settings)
     if asked.step is not None:
         do_step(asked.step, settings, getattr(asked, "target", None), getattr(asked, "precision", FP32))
     else:

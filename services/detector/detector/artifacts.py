@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from detector import records
 from detector.geometry import InputSize
 from detector.precision import FP16, FP32
 
 HASH_LETTERS = 10
+EDGE_TPU_MODEL = "ssd_mobilenet_v2_face_quant_postprocess_edgetpu.tflite"
+"""`edgetpu-face` of the manifest, which lies beside the other models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,14 @@ class Artifacts:
         size: the network's input.
         threads: how many threads an inference uses; the choice of a backend depends on it.
         cache: folder of everything that can be made again.
+        named_records: a file of tuning records that the operator named.
     """
 
     model: Path
     size: InputSize
     threads: int
     cache: Path
+    named_records: Path | None = None
 
     @property
     def stem(self) -> str:
@@ -44,6 +49,8 @@ class Artifacts:
 
     def file(self, backend: str, cpu: str) -> Path:
         """Name what a backend loads on a host."""
+        if backend == "edgetpu":
+            return self.model.with_name(EDGE_TPU_MODEL)
         if backend == "onnxruntime":
             return self.static_model
         if backend in ("ncnn", "ncnn-vulkan"):
@@ -74,7 +81,7 @@ class Artifacts:
 
     def _library_name(self, cpu: str, precision: str) -> str:
         # Threads too: a library is cut into as many strips.
-        return f"{self.stem}-{cpu}-{precision}-{self.threads}t-tvm{version('apache-tvm')}-{_loops()}.so"
+        return f"{self.stem}-{cpu}-{precision}-{self.threads}t-tvm{version('apache-tvm')}-{self._loops(cpu)}.so"
 
     def choice(self, cpu: str, among: Sequence[str]) -> Path:
         """Name the record of which backend is fastest on a host.
@@ -85,13 +92,18 @@ class Artifacts:
         """
         others = (self.net.name, f"ncnn{_version('ncnn')}")
         there = hashlib.sha256(" ".join((*among, *others)).encode()).hexdigest()[:HASH_LETTERS]
-        versions = f"tvm{version('apache-tvm')}-{_loops()}-onnxruntime{version('onnxruntime')}"
+        versions = f"tvm{version('apache-tvm')}-{self._loops(cpu)}-onnxruntime{version('onnxruntime')}"
         return self.cache / f"{self.stem}-{cpu}-{self.threads}t-{versions}-{there}.choice.json"
 
+    def own_records(self, cpu: str) -> tuple[Path, ...]:
+        """Name what was tuned on a host, or named by the operator: files that win over shipped ones."""
+        named = () if self.named_records is None else (self.named_records,)
+        return (*sorted((self.cache / records.OWN).glob(f"*-{cpu}.json")), *named)
 
-def _loops() -> str:
-    """Name the code that makes libraries: after an update, the cache's older ones and their timings are passed over."""
-    return _digest(*_sources("compiling/*.py"))
+    def _loops(self, cpu: str) -> str:
+        """Name what makes a library: after a change, the cache's older ones and their timings are passed over."""
+        shipped = sorted(records.SHIPPED.glob("*.json"))
+        return _digest(*_sources("compiling/*.py"), *shipped, *self.own_records(cpu))
 
 
 def _sources(*patterns: str) -> list[Path]:
@@ -100,7 +112,7 @@ def _sources(*patterns: str) -> list[Path]:
 
 
 def _digest(*files: Path) -> str:
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:HASH_LETTERS]
+    return records.fingerprint(files)[:HASH_LETTERS]
 
 
 def _version(package: str) -> str:

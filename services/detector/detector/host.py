@@ -8,17 +8,28 @@ from pathlib import Path
 TELLING = ("model name", "flags", "features", "cpu implementer", "cpu part", "cpu variant")
 
 
-DEVICES = ("dri/renderD*", "apex_*")
-"""Files in /dev of what may run a network: graphics processors, Edge TPUs on PCIe."""
+GRAPHICS, EDGE_TPU_PCIE = "dri/renderD*", "apex_*"
+"""Files in /dev of what may run a network."""
 EDGE_TPU_USB = ("1a6e:089a", "18d1:9302")
 """An Edge TPU's id on USB: before its first use, and after."""
 
 
-def devices(dev: Path = Path("/dev"), usb: Path = Path("/sys/bus/usb/devices")) -> list[str]:
+DEV, USB = Path("/dev"), Path("/sys/bus/usb/devices")
+
+
+def devices(dev: Path = DEV, usb: Path = USB) -> list[str]:
     """Name the devices beside the CPU that may run a network here."""
-    found = [str(each.relative_to(dev)) for pattern in DEVICES for each in sorted(dev.glob(pattern))]
+    return [*_files(dev, GRAPHICS), *edge_tpus(dev, usb)]
+
+
+def edge_tpus(dev: Path = DEV, usb: Path = USB) -> list[str]:
+    """Name the Edge TPUs that are seen here, without touching them."""
     ids = {f"{_read(each)}:{_read(each.with_name('idProduct'))}" for each in usb.glob("*/idVendor")}
-    return [*found, *(["usb-edgetpu"] if ids.intersection(EDGE_TPU_USB) else [])]
+    return [*_files(dev, EDGE_TPU_PCIE), *(["usb-edgetpu"] if ids.intersection(EDGE_TPU_USB) else [])]
+
+
+def _files(dev: Path, pattern: str) -> list[str]:
+    return [str(each.relative_to(dev)) for each in sorted(dev.glob(pattern))]
 
 
 def _read(file: Path) -> str:

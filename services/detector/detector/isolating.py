@@ -1,6 +1,6 @@
 """Run a backend in a process of its own: what its driver does to a process, it does to that one.
 
-A crash is an error like others, and a hang ends with the process. It costs a fifth of a millisecond a picture.
+A crash is an error like others, and a hang ends with the process. What that costs is part of what `timing` measures.
 """
 
 import signal

@@ -20,6 +20,7 @@ class DetectorSettings(Settings):
     detector_backend: str = Field("auto", examples=["auto"])
     detector_input: str = Field("320x256", pattern=r"^\d{2,4}x\d{2,4}$", examples=["320x256"])
     detector_threads: int = Field(1, ge=1, le=64, examples=[2])
+    tuning_records: Path | None = Field(None, examples=["/var/cache/facewire/mine.json"])
     score_threshold: float = Field(0.5, gt=0, lt=1, examples=[0.5])
 
     @field_validator("detector_backend")

@@ -23,9 +23,13 @@ def take_shipped(artifacts: Artifacts, precision: str) -> bool:
         precision: of its arithmetic; this host's CPU must have it.
 
     Returns:
-        False where none was shipped for this machine, model, input size, number of threads and TVM, or it is spoiled.
+        False where none was shipped for this machine, model, input size, number of threads and TVM, where it is spoiled
+        or where this host was tuned.
     """
     target = FITTING.get(platform.machine())
+    if artifacts.own_records(cpu_name()):
+        # What was tuned here is not in it.
+        return False
     if target is None or not sealing.is_intact(artifacts.shipped(target, precision)):
         return False
     _copy(artifacts.shipped(target, precision), artifacts.library(cpu_name(), precision))

@@ -1,6 +1,7 @@
 """The steps that make the service's files, each run as `python -m detector STEP`."""
 
 import sys
+from collections.abc import Mapping
 
 from detector import sealing
 from detector.artifacts import Artifacts
@@ -12,6 +13,7 @@ from detector.opening import Files
 from detector.photo import check_photo
 from detector.precision import FP32
 from detector.preparation import PreparationError, make_files, run_step
+from detector.records import Record, RecordError, applying, paths_of, read
 from detector.settings import DetectorSettings
 from facewire.models import model_path
 from facewire.settings import stop_operator
@@ -33,7 +35,7 @@ def artifacts_of(settings: DetectorSettings) -> Artifacts:
     except OSError as error:
         stop_operator(f"CACHE_DIR: cannot be made ({error.strerror}); name a folder that this user may write to")
     model = model_path(settings.models_dir, MODEL)
-    return Artifacts(model, settings.input_size, settings.detector_threads, settings.cache_dir)
+    return Artifacts(model, settings.input_size, settings.detector_threads, settings.cache_dir, settings.tuning_records)
 
 
 def do_step(step: str, settings: DetectorSettings, target: str | None = None, precision: str = FP32) -> None:
@@ -77,12 +79,27 @@ def _compile(artifacts: Artifacts, target: str | None, precision: str) -> None:
     library = artifacts.library(cpu, precision) if target is None else artifacts.shipped(target, precision)
     try:
         if target is None:
-            compilation.compile_for_host(artifacts.static_model, library, artifacts.threads, precision)
+            records = _records(compilation.host_kind(), artifacts, cpu)
+            compilation.compile_for_host(artifacts.static_model, library, artifacts.threads, precision, records)
         else:
-            compilation.cross_compile(artifacts.static_model, library, artifacts.threads, precision, target)
+            records = _records(compilation.cross_kind(target), artifacts, target)
+            compilation.cross_compile(artifacts.static_model, library, artifacts.threads, precision, target, records)
     except compilation.CompilationError as error:
         raise PreparationError(str(error)) from error
     sealing.seal(library)
+
+
+def _records(kind: str, artifacts: Artifacts, cpu: str) -> Mapping[str, Record]:
+    """Return what tuning found for a vector unit; what is damaged is passed over, but not what was named."""
+    try:
+        named = artifacts.named_records and read(artifacts.named_records, kind)
+    except RecordError as error:
+        stop_operator(f"TUNING_RECORDS: {error}")
+    found = applying(paths_of(kind, artifacts.cache, cpu), kind, artifacts.threads)
+    for complaint in found.complaints:
+        _say(f"{complaint}; compiling without it")
+    mine = {record.task: record for record in named or () if record.threads == artifacts.threads}
+    return {**found.records, **mine}
 
 
 def _ncnn(artifacts: Artifacts, target: str | None) -> None:

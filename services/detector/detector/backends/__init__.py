@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from detector.families import Family
+from detector.families import Family, ssd
 from detector.families.yunet import yunet
 from detector.geometry import Canvas, InputSize, Tensor
+from facewire.models import ModelError, verify_file
 
 
 class BackendError(Exception):
@@ -79,6 +80,17 @@ def _refuse_software_gpu() -> None:
     refuse_software()
 
 
+def open_edgetpu(model: Path, threads: int) -> Backend:
+    """Load a network compiled for a Coral Edge TPU, after a look at its hash: native code trusts what it reads."""
+    from detector.backends.edgetpu import EdgeTpuBackend  # noqa: PLC0415  one accelerator, one import
+
+    try:
+        verify_file(model)
+    except ModelError as error:
+        raise BackendError(str(error)) from error
+    return EdgeTpuBackend(model, threads)
+
+
 Opener = Callable[[Path, int], Backend]
 
 
@@ -108,6 +120,7 @@ KINDS: dict[str, Kind] = {
     "tvm-fp16": Kind(open_tvm_fp16, missing="not made: it is for CPUs with arithmetic in half precision"),
     "ncnn": Kind(open_ncnn, missing=NO_NET),
     "ncnn-vulkan": Kind(open_ncnn_vulkan, isolated=True, missing=NO_NET, refuse=_refuse_software_gpu),
+    "edgetpu": Kind(open_edgetpu, lambda _: ssd.family(), isolated=True, missing="no model for it (docs/coral.md)"),
 }
 REFERENCE = "onnxruntime"
 """The backend that the others must agree with."""

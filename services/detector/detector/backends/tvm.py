@@ -33,7 +33,7 @@ class TvmBackend:
 
     def __init__(self, library: Path, threads: int, name: str = "tvm") -> None:
         self.name = name
-        _set_threads(threads)
+        set_threads(threads)
         # Not `tvm`: that is 40 MB of Python which only a compiler needs.
         import tvm_ffi  # noqa: PLC0415  after what it reads
 
@@ -61,7 +61,7 @@ class TvmBackend:
             raise BackendError(str(error)) from error
 
 
-def _set_threads(threads: int) -> None:
+def set_threads(threads: int) -> None:
     """Tell TVM's thread pool, which reads this when it starts."""
     os.environ["TVM_NUM_THREADS"] = str(threads)
     # A worker that is bound to a core waits there for whoever else runs on it, while the others spin: on a busy host

@@ -5,7 +5,7 @@ the service itself never pays.
 """
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -18,9 +18,11 @@ from tvm.target import Target, codegen
 from detector.compiling.fusing import fused
 from detector.compiling.graph import merge_heads, take_bytes
 from detector.compiling.half import make_half
-from detector.compiling.machine import FULL, HALF, machine_of
+from detector.compiling.machine import FULL, HALF, Machine, machine_of, vector_unit
 from detector.compiling.rules import RULES
+from detector.compiling.tracing import TraceRule
 from detector.precision import FP16, FP32
+from detector.records import NO_RECORDS, Record
 from detector.shipping import CORTEX_A76
 
 
@@ -40,7 +42,9 @@ LINKERS = {HOST_LINKER: "binutils", f"{ARM64}-ld": f"binutils-{ARM64}"}
 CROSS = {CORTEX_A76: {"kind": "llvm", "mtriple": ARM64, "mcpu": "cortex-a76"}}
 
 
-def compile_for_host(static_model: Path, library: Path, threads: int, precision: str) -> None:
+def compile_for_host(
+    static_model: Path, library: Path, threads: int, precision: str, records: Mapping[str, Record] = NO_RECORDS
+) -> None:
     """Compile a model for this host's CPU, whole or not at all.
 
     Args:
@@ -48,8 +52,9 @@ def compile_for_host(static_model: Path, library: Path, threads: int, precision:
         library: where the shared object goes.
         threads: how many threads an inference will use.
         precision: of arithmetic, one of `precision.PRECISIONS`.
+        records: what tuning found better, by the task's name.
     """
-    _compile(static_model, library, threads, ELEMENTS[precision], host_target(threads), HOST_LINKER)
+    _compile(static_model, library, threads, ELEMENTS[precision], host_target(threads), HOST_LINKER, records)
 
 
 def host_target(threads: int) -> Target:
@@ -57,7 +62,30 @@ def host_target(threads: int) -> Target:
     return Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "num-cores": threads})
 
 
-def cross_compile(static_model: Path, library: Path, threads: int, precision: str, name: str) -> None:
+def host_kind() -> str:
+    """Return the kind of records that this host's CPU wants."""
+    return kind_of(host_target(1))
+
+
+def cross_kind(name: str) -> str:
+    """Return the kind of records that another machine's CPU wants; `name` is one of `CROSS`."""
+    return kind_of(Target(CROSS[name]))
+
+
+def kind_of(target: Target) -> str:
+    """Return the kind of records that a CPU wants: 128 bits are alike whatever makes them."""
+    unit = vector_unit(target)
+    return unit if unit.startswith("avx") else "simd128"
+
+
+def cross_compile(
+    static_model: Path,
+    library: Path,
+    threads: int,
+    precision: str,
+    name: str,
+    records: Mapping[str, Record] = NO_RECORDS,
+) -> None:
     """Compile a model for the CPU of another machine, whole or not at all; otherwise as `compile_for_host`.
 
     Args:
@@ -66,38 +94,57 @@ def cross_compile(static_model: Path, library: Path, threads: int, precision: st
         threads: how many threads an inference will use.
         precision: of arithmetic, one of `precision.PRECISIONS`.
         name: one of `CROSS`.
+        records: what tuning found better, by the task's name.
     """
     element = ELEMENTS[precision]
     target = Target(CROSS[name] | {"mattr": (*LEFT_OUT, HALF_ARITHMETIC[element]), "num-cores": threads})
-    _compile(static_model, library, threads, element, target, f"{ARM64}-ld")
+    _compile(static_model, library, threads, element, target, f"{ARM64}-ld", records)
 
 
-def _compile(static_model: Path, library: Path, threads: int, element: str, target: Target, linker: str) -> None:
+def _compile(
+    static_model: Path,
+    library: Path,
+    threads: int,
+    element: str,
+    target: Target,
+    linker: str,
+    records: Mapping[str, Record],
+) -> None:
     half_done = library.with_suffix(".tmp.so")
     try:
-        module = scheduled(onnx.load(static_model), target, threads, element)
+        module = scheduled(onnx.load(static_model), target, machine_of(target, threads, element), records)
         tvm.compile(module, target=target).export_library(str(half_done), fcompile=linking(linker))
     except (RuntimeError, ValueError, TypeError) as error:
         raise CompilationError(f"TVM cannot compile {static_model.name}: {error}") from error
     half_done.replace(library)
 
 
-def scheduled(model: onnx.ModelProto, target: Target, threads: int, element: str = FULL) -> IRModule:
+def scheduled(
+    model: onnx.ModelProto, target: Target, machine: Machine, records: Mapping[str, Record] = NO_RECORDS
+) -> IRModule:
     """Return a model's functions with the loops that suit a target.
 
     Args:
         model: ONNX with all shapes known; it is changed.
-        target: the CPU.
-        threads: how many threads an inference will use.
-        element: what weights, features and sums are, `FULL` or `HALF`.
+        target: what TVM compiles for.
+        machine: the CPU that loops are for, and the type of weights, features and sums.
+        records: what tuning found better, by the task's name.
     """
+    # They were measured in full precision.
+    records = records if machine.element == FULL else NO_RECORDS
+    with target:
+        return ApplyDefaultSchedule(TraceRule(machine, records), *(rule(machine, records) for rule in RULES))(
+            grouped(model, machine)
+        )
+
+
+def grouped(model: onnx.ModelProto, machine: Machine) -> IRModule:
+    """Return a model's functions as they are before they get their loops; otherwise as `scheduled`."""
     merge_heads(model)
     take_bytes(model)
-    if element == HALF:
+    if machine.element == HALF:
         make_half(model)
-    machine = machine_of(target, threads, element)
-    with target:
-        return ApplyDefaultSchedule(*(rule(machine) for rule in RULES))(fused(from_onnx(model)))
+    return fused(from_onnx(model), machine.lanes)
 
 
 def linking(linker: str) -> Callable[..., None]:

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-PICTURE = "picture"
+PICTURE = "picture_bytes"
 
 
 def take_bytes(model: ModelProto) -> None:
@@ -62,7 +62,10 @@ def _is_product(node: NodeProto, weights: dict[str, NDArray[np.float32]]) -> boo
         node.op_type == "Conv"
         and len(node.input) == 3
         and _attribute(node, "group", 1) == 1
+        and node.input[1] in weights
         and weights[node.input[1]].shape[2:] == (1, 1)
+        and _attribute(node, "strides", [1, 1]) == [1, 1]
+        and _attribute(node, "pads", [0, 0, 0, 0]) == [0, 0, 0, 0]
     )
 
 
@@ -70,6 +73,7 @@ def _is_depthwise(node: NodeProto, weights: dict[str, NDArray[np.float32]]) -> b
     return (
         node.op_type == "Conv"
         and len(node.input) == 3
+        and node.input[1] in weights
         and weights[node.input[1]].shape[1:] == (1, 3, 3)
         and _attribute(node, "group", 1) == weights[node.input[1]].shape[0]
         and _attribute(node, "pads", None) == [1, 1, 1, 1]

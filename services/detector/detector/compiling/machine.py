@@ -35,6 +35,11 @@ class Machine:
     element: str = FULL
 
 
+def vector_unit(target: Target) -> str:
+    """Return the feature of LLVM's that says how wide a target's vectors are."""
+    return next((unit[0] for unit in VECTOR_UNITS if codegen.target_has_features(unit[0], target)), "")
+
+
 def machine_of(target: Target, threads: int, element: str = FULL) -> Machine:
     """Return what LLVM says of a target.
 

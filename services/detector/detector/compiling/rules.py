@@ -4,21 +4,26 @@ A rule recognises a function by the names and order of its blocks, which come fr
 shapes. What no rule knows keeps the loops that it came with.
 """
 
-import re
+from collections.abc import Mapping
+from math import gcd
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.dlight.base import ScheduleRule
-from tvm.s_tir.schedule import SBlockRV
 from tvm.target import Target
-from tvm.tirx import IterVar, PrimFunc
+from tvm.tirx import PrimFunc
 
-from detector.compiling.machine import Machine, depthwise_tile, product_tile, strips
-from detector.compiling.separable import Separable, separable
-from detector.compiling.stem import Stem, stem
+from detector.compiling.blocks import blocks_of, kinds_of, one_by_one, shape_of, sums
+from detector.compiling.convolution import convolution_task
+from detector.compiling.machine import Machine
+from detector.compiling.separable import Separable
+from detector.compiling.stem import Stem
+from detector.compiling.tasks import Task
+from detector.compiling.written import separable_task, stem_task
+from detector.records import Record
 
 CONVOLUTION = ("pad_temp", "conv2d_nhwc", "T_add")
 DEPTHWISE = ("pad_temp", "group_conv2d_nhwc", "T_add")
-FROM_BYTES = ("compute", "T_transpose", "T_transpose")
+FROM_BYTES = ("compute",)
 
 
 class _Rule(ScheduleRule):  # type: ignore[misc]  # TVM has no types
@@ -26,33 +31,49 @@ class _Rule(ScheduleRule):  # type: ignore[misc]  # TVM has no types
 
     Args:
         machine: the CPU that it is for.
+        records: what tuning found better, by the task's name.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, records: Mapping[str, Record]) -> None:
         self._machine = machine
+        self._records = records
 
 
-class SeparableRule(_Rule):
-    """A 1x1 and a 3x3 depthwise convolution, with ReLU and max-pooling where they follow."""
+class _TiledRule(_Rule):
+    """A rule with something to choose."""
+
+    def task(self, func: PrimFunc) -> Task | None:
+        """Return what there is to choose for a function, None where it is for another rule."""
+        raise NotImplementedError
 
     def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
         """Return the schedule, None where the function is another."""
-        names = _names(func)
+        task = self.task(func)
+        if task is None:
+            return None
+        record = self._records.get(task.name)
+        tiles = None if record is None else record.tiles
+        return task.loops(task.own if tiles is None or not task.knows(tiles) else tiles)
+
+
+class SeparableRule(_TiledRule):
+    """A 1x1 and a 3x3 depthwise convolution, with ReLU and max-pooling where they follow."""
+
+    def task(self, func: PrimFunc) -> Task | None:
+        """Return what there is to choose for a function, None where it is for another rule."""
+        names = kinds_of(func)
         after = names[6:]
         if names[:6] != (*CONVOLUTION, *DEPTHWISE) or after not in ((), ("compute",), ("compute", "pool_max")):
             return None
         shape = _separable_shape(func, after)
         if shape is None or shape.outputs % self._machine.lanes:
             return None
-        cut = strips(self._machine, shape.height, shape.flop, even=shape.pool)
-        product = product_tile(self._machine, shape.width, shape.outputs)
-        depthwise = depthwise_tile(self._machine, shape.width, even=shape.pool)
-        return _replaced(separable(shape, product, depthwise, cut, self._machine.element))
+        return separable_task(shape, self._machine)
 
 
 def _separable_shape(func: PrimFunc, after: tuple[str, ...]) -> Separable | None:
     """Return what it computes, None where strides or padding are other than usual."""
-    image, product, _, taps, _, result = (_shape(each) for each in func.params)
+    image, product, _, taps, _, result = (shape_of(each) for each in func.params)
     _, height, width, inputs = image
     pool = "pool_max" in after
     step = 2 if pool else 1
@@ -67,22 +88,27 @@ def _separable_shape(func: PrimFunc, after: tuple[str, ...]) -> Separable | None
     return Separable(height, width, inputs, outputs, relu=bool(after), pool=pool) if usual else None
 
 
-class StemRule(_Rule):
+class StemRule(_TiledRule):
     """The first convolution, together with the conversion from bytes."""
 
-    def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
-        """Return the schedule, None where the function is another."""
-        if _names(func) != (*FROM_BYTES, *CONVOLUTION, "compute"):
+    def task(self, func: PrimFunc) -> Task | None:
+        """Return what there is to choose for a function, None where it is for another rule."""
+        if kinds_of(func) != (*FROM_BYTES, *CONVOLUTION, "compute"):
             return None
-        picture, kernel, _, result = (_shape(each) for each in func.params)
+        picture, kernel, _, result = (shape_of(each) for each in func.params)
         _, height, width, outputs = result
         usual = picture == (1, 2 * height, 2 * width, 3) and kernel == (3, 3, 3, outputs)
         if not usual or outputs % self._machine.lanes or (6 * width) % self._machine.lanes:
             return None
-        shape = Stem(height, width, outputs)
-        tile = product_tile(self._machine, width, outputs)
-        cut = strips(self._machine, height, shape.flop)
-        return _replaced(stem(shape, tile, self._machine.lanes, cut, self._machine.element))
+        return stem_task(Stem(height, width, outputs), self._machine)
+
+
+class ConvolutionRule(_TiledRule):
+    """A convolution that stands alone, dense or depthwise, and whatever is fused around it."""
+
+    def task(self, func: PrimFunc) -> Task | None:
+        """Return what there is to choose for a function, None where it is for another rule."""
+        return convolution_task(func, self._machine)
 
 
 class PointwiseRule(_Rule):
@@ -91,13 +117,13 @@ class PointwiseRule(_Rule):
     def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
         """Return the schedule, None where the function is another."""
         schedule = Schedule(func)
-        blocks = _blocks(schedule)
-        if any(_sums(schedule, block) for block in blocks) or not _one_by_one(schedule, blocks):
+        blocks = blocks_of(schedule)
+        if any(sums(schedule, block) for block in blocks) or not one_by_one(schedule, blocks):
             return None
         for block in blocks[:-1]:
             schedule.compute_inline(block)
         *_, channels = schedule.get_loops(blocks[-1])
-        if _shape(func.params[-1])[-1] % self._machine.lanes == 0:
+        if shape_of(func.params[-1])[-1] % self._machine.lanes == 0:
             _, lanes = schedule.split(channels, [None, self._machine.lanes])
             schedule.vectorize(lanes)
         return schedule
@@ -108,10 +134,10 @@ class PoolRule(_Rule):
 
     def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
         """Return the schedule, None where the function is another."""
-        if _names(func) != ("pool_max",) or _shape(func.params[-1])[-1] % self._machine.lanes:
+        if kinds_of(func) != ("pool_max",) or shape_of(func.params[-1])[-1] % self._machine.lanes:
             return None
         schedule = Schedule(func)
-        (block,) = _blocks(schedule)
+        (block,) = blocks_of(schedule)
         *_, channels, above, beside = schedule.get_loops(block)
         channels, lanes = schedule.split(channels, [None, self._machine.lanes])
         schedule.reorder(channels, above, beside, lanes)
@@ -122,34 +148,30 @@ class PoolRule(_Rule):
         return schedule
 
 
-RULES = (SeparableRule, StemRule, PoolRule, PointwiseRule)
+class MeanRule(_Rule):
+    """The mean over a whole picture, vectorised over channels."""
+
+    def apply(self, func: PrimFunc, target: Target, tunable: bool) -> Schedule | None:  # noqa: ARG002, FBT001
+        """Return the schedule, None where the function is another."""
+        schedule = Schedule(func)
+        blocks = blocks_of(schedule)
+        ones_and_channels = shape_of(func.params[-1])
+        usual = len(blocks) == 2 and sums(schedule, blocks[0]) and not sums(schedule, blocks[1])
+        if not usual or ones_and_channels[:-1] != (1, 1, 1) or len(schedule.get_loops(blocks[0])) != 6:
+            return None
+        *_, channels = schedule.get_loops(blocks[1])
+        group, lanes = schedule.split(channels, [None, gcd(ones_and_channels[-1], self._machine.lanes)])
+        schedule.compute_at(blocks[0], group, preserve_unit_loops=True)
+        schedule.set_scope(blocks[0], 0, "local")
+        vector, high, wide = schedule.get_loops(blocks[0])[-3:]
+        schedule.reorder(high, wide, vector)
+        schedule.vectorize(vector)
+        schedule.vectorize(lanes)
+        schedule.decompose_reduction(blocks[0], high)
+        return schedule
+
+
+TILED = (SeparableRule, StemRule, ConvolutionRule)
+"""Those that leave something to tuning."""
+RULES = (*TILED, PoolRule, MeanRule, PointwiseRule)
 """All of them, the order in which they are asked."""
-
-
-def _replaced(loops: PrimFunc) -> Schedule:
-    return Schedule(loops.without_attr("global_symbol"))
-
-
-def _shape(parameter: object) -> tuple[int, ...]:
-    return tuple(int(side) for side in parameter.shape)  # type: ignore[attr-defined]
-
-
-def _blocks(schedule: Schedule) -> list[SBlockRV]:
-    return list(schedule.get_child_blocks(schedule.get_sblock("root")))
-
-
-def _names(func: PrimFunc) -> tuple[str, ...]:
-    """Return the blocks' names in order, without the numbers that tell namesakes apart."""
-    schedule = Schedule(func)
-    return tuple(re.sub(r"\d+$", "", str(schedule.get(block).name_hint)) for block in _blocks(schedule))
-
-
-def _sums(schedule: Schedule, block: SBlockRV) -> bool:
-    """Say whether a block adds or compares over an axis that its result does not have."""
-    return any(variable.iter_type != IterVar.DataPar for variable in schedule.get(block).iter_vars)
-
-
-def _one_by_one(schedule: Schedule, blocks: list[SBlockRV]) -> bool:
-    """Say whether each block is read by one other, and the last by none."""
-    readers = [len(schedule.get_consumers(block)) for block in blocks]
-    return readers == [1] * (len(blocks) - 1) + [0]

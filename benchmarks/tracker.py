@@ -1,0 +1,171 @@
+"""Hold ways to follow faces side by side: who keeps whom, and what it costs.
+
+All get the same frames and the same detections, on every fifth frame. Of each, those tracks are judged that it
+itself calls established: ours are confirmed or coasting, the others' are past their own probation, and everybody's
+probation is two detections; everybody keeps a face unseen for a second. True faces count where at least a
+quarter of them is visible (`benchmarks.tracking.judging`). Time is the processor's, of all threads, without
+reading the video: of every five frames from one detection to the next the mean, and of these the median.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.rows.pipe import ROOT
+from benchmarks.rows.report import verdicts
+from benchmarks.rows.venvs import VenvError
+from benchmarks.tracking.clips import load_clip
+from benchmarks.tracking.judging import known
+from benchmarks.tracking.keeping import DETECT_EVERY, ClipError, composed, composed_for_cost, real
+from benchmarks.tracking.methods import METHODS, MethodError, play
+from benchmarks.tracking.results import OURS, Cost, Milliseconds, Row, ms_per_frame, row, table, targets
+from benchmarks.tracking.scenes import COST_SECONDS, SCENES, Lots, crowd
+from benchmarks.tracking.scoring import score
+
+MEDIA = ROOT.parent / "shared" / "media"
+REAL = ("head-pose-face-detection-female-and-male.gif", "classroom.gif")
+LATE_FRAMES = 10
+COST_FACES = (5, 20)
+COST_ROUNDS = 3
+
+Clips = dict[str, list[Path]]
+"""The folders of each clip, one a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to measure."""
+
+    clips: tuple[str, ...]
+    videos: tuple[Path, ...]
+    seeds: int
+    methods: tuple[str, ...]
+    late: int
+    cost: bool
+    whole: bool
+
+
+def clips_of(asked: Asked) -> Clips:
+    """Make the clips that are wanted, or find them made.
+
+    Raises:
+        ClipError: a video cannot be read.
+    """
+    found: Clips = {name: [composed(SCENES[name](seed), seed) for seed in range(asked.seeds)] for name in asked.clips}
+    for video in asked.videos:
+        found[video.stem] = [real(video)]
+    return found
+
+
+def measure(method: str, clips: Clips, late: int) -> list[Row]:
+    """Lead a method through all clips and score it.
+
+    Raises:
+        VenvError: an environment cannot be made.
+        MethodError: the method failed.
+    """
+    print(f"bench: {method}", file=sys.stderr, flush=True)
+    folders = [folder for each in clips.values() for folder in each]
+    played = dict(zip(folders, play(method, folders, late), strict=True))
+    scores = dict(zip(folders, score([(load_clip(each), played[each].tracks) for each in folders]), strict=True))
+    return [
+        row(name, method, [scores[each] for each in these], [played[each].spent_ms for each in these], DETECT_EVERY)
+        for name, these in clips.items()
+    ]
+
+
+def costs(methods: Sequence[str]) -> list[Cost]:
+    """Time methods in turns on faces that are all given to them; for KCF a few are enough.
+
+    Raises:
+        VenvError: an environment cannot be made.
+        MethodError: a method failed.
+    """
+    clips = {count: composed_for_cost(crowd(Lots(count), f"{count}faces", count, COST_SECONDS)) for count in COST_FACES}
+    spent_ms: dict[tuple[str, int], list[Milliseconds]] = {}
+    for _ in range(COST_ROUNDS):
+        for method in methods:
+            counts = COST_FACES[:1] if method == "kcf" else COST_FACES
+            for count, played in zip(counts, play(method, [clips[each] for each in counts]), strict=True):
+                spent_ms.setdefault((method, count), []).append(played.spent_ms)
+    return [Cost(method, count, ms_per_frame(each, DETECT_EVERY)) for (method, count), each in spent_ms.items()]
+
+
+def costs_of_lateness(folders: Sequence[Path]) -> float:
+    """Return the HOTA that is lost where every face is found as late as it can be known of, and perfectly from then on.
+
+    Raises:
+        VenvError: TrackEval cannot be had.
+    """
+    clips = [load_clip(folder) for folder in folders]
+    found = score([(clip, known(clip.truth, LATE_FRAMES, round(clip.fps))) for clip in clips])
+    return round(100 - sum(each.hota for each in found) / len(found), 2)
+
+
+def _asked() -> Asked:
+    parser = argparse.ArgumentParser(prog="scripts/bench tracker", description=__doc__)
+    parser.add_argument("--clips", default=None, help=f"composed clips, of {','.join(SCENES)} (default all)")
+    parser.add_argument("--clip", type=Path, nargs="+", default=[], metavar="FILE", help="videos instead")
+    parser.add_argument("--seeds", type=int, default=3, help="of every composed clip (default 3)")
+    parser.add_argument("--methods", default=",".join(METHODS), help=f"of {','.join(METHODS)} (default all)")
+    parser.add_argument("--late", type=int, default=0, help="frames that detections arrive after their own (default 0)")
+    parser.add_argument("--cost", action="store_true", help="time 5 and 20 faces too (without --clips it always is)")
+    asked = parser.parse_args()
+    whole = asked.clips is None and not asked.clip
+    names = tuple(SCENES if whole else filter(None, (asked.clips or "").split(",")))
+    methods = tuple(asked.methods.split(","))
+    for wrong in (*(set(names) - set(SCENES)), *(set(methods) - set(METHODS))):
+        parser.error(f"'{wrong}' is unknown; clips: {', '.join(SCENES)}; methods: {', '.join(METHODS)}")
+    if asked.seeds < 1 or asked.late < 0:
+        parser.error("--seeds is 1 or more, --late is 0 or more")
+    videos = tuple(asked.clip) or (_real() if whole else ())
+    return Asked(names, videos, asked.seeds, methods, asked.late, asked.cost or whole, whole)
+
+
+def _real() -> tuple[Path, ...]:
+    """Return the real clips that are there."""
+    for name in REAL:
+        if not (MEDIA / name).is_file():
+            print(f"bench: {MEDIA / name} is not there, and left out", file=sys.stderr)
+    return tuple(MEDIA / name for name in REAL if (MEDIA / name).is_file())
+
+
+def main() -> None:
+    """Measure; print the table, the targets, and all figures as JSON."""
+    asked = _asked()
+    try:
+        clips = clips_of(asked)
+    except ClipError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        sys.exit(2)
+    rows: list[Row] = []
+    late: list[Row] = []
+    problems: dict[str, str] = {}
+    for method in asked.methods:
+        try:
+            rows += measure(method, clips, asked.late)
+            if asked.whole and method == OURS and not asked.late:
+                late = measure(method, {name: clips[name] for name in asked.clips}, LATE_FRAMES)
+        except (VenvError, MethodError) as error:
+            problems[method] = str(error)
+    timed = [each for each in (OURS, "kcf") if asked.cost and each in asked.methods and each not in problems]
+    cost = costs(timed)
+    if not rows:
+        sys.exit(f"bench: nothing could be measured: {problems}")
+    order = list(clips)
+    rows.sort(key=lambda each: order.index(each.clip))
+    print(f"\n{table(rows, problems)}\n")
+    unavoidable = {each.clip: costs_of_lateness(clips[each.clip]) for each in late}
+    if late:
+        print(f"{OURS}, detections {LATE_FRAMES} frames late:\n{table(late, {})}")
+        print(f"HOTA that lateness costs whoever is perfect otherwise: {unavoidable}\n")
+    print(f"{verdicts(targets(rows, late, cost))}\n")
+    lists = {name: [asdict(each) for each in these] for name, these in (("rows", rows), ("late", late), ("cost", cost))}
+    print(json.dumps(lists | {"late_unavoidable_hota": unavoidable, "problems": problems}))
+
+
+if __name__ == "__main__":
+    main()
