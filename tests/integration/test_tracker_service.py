@@ -64,7 +64,7 @@ def test_every_frame_gets_its_tracks_and_the_face_its_story(tmp_path: Path, bus_
     assert walk.seen[-1].tracks == ()
     came, went = events(store_url)
     assert (came.type, came.id, came.track_id, came.camera) == ("appeared", "door-1-1-appeared", 1, "door")
-    assert (went.type, went.id, went.track_id) == ("left", "door-1-left", 1)
+    assert (went.type, went.id, went.track_id) == ("left", "door-1-1-left", 1)
     assert came.started_ns == stamp(5)
     # One second after it was last detected, in frame 60.
     assert went.at_ns == pytest.approx(stamp(90), abs=stamp(2) - stamp(0))

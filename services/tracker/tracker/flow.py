@@ -21,9 +21,10 @@ FEWEST_POINTS = 11
 # A face's points move together, within so many px or this share of its height.
 RIGID_PX, RIGID_SHARE = 0.75, 0.02
 ZOOM_LIMIT = 0.05
-WINDOW = (13, 13)
-LEVELS = 3
-CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
+# Measured: smaller and larger windows, more levels and more iterations cost more or find less.
+WINDOW = (9, 9)
+LEVELS = 2
+CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 6, 0.03)
 
 _STEPS = (np.arange(GRID) + 0.5) / GRID - 0.5
 UNIT_GRID = np.stack(np.meshgrid(_STEPS, _STEPS), axis=-1).reshape(-1, 2).astype(np.float32)

@@ -109,6 +109,8 @@ def in_front(xyxy: Boxes, around: float = 0.0) -> NDArray[np.bool_]:
         xyxy: (N, 4) boxes.
         around: by which share of its size each box reaches further to every side.
     """
+    if len(xyxy) < 2:
+        return np.zeros((len(xyxy), len(xyxy)), bool)
     heights = xyxy[:, 3] - xyxy[:, 1]
     sides = around * (xyxy[:, 2:] - xyxy[:, :2])
     wide = np.concatenate((xyxy[:, :2] - sides, xyxy[:, 2:] + sides), axis=1)

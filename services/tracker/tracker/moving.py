@@ -52,7 +52,8 @@ def move(
         state.place[~flowing] += panned
     state.speed[table.misses > 0] *= COASTING_BRAKE
     np.maximum(state.place[:, 2:], SMALLEST_SIDE_PX, out=state.place[:, 2:])
-    table.mixed |= in_front(xyxy).any(axis=1) | in_front(xyxy).any(axis=0)
+    meets = in_front(xyxy)
+    table.mixed |= meets.any(axis=0) | meets.any(axis=1)
     table.hidden[:] = table.confirmed & (table.misses >= HIDDEN_MISSES)
     return panned[:2]
 
