@@ -63,6 +63,11 @@ class History:
         """Return the latest moment and its seq."""
         return next(reversed(self._moments.items()), None)
 
+    @property
+    def newest_seq(self) -> int:
+        """The seq of the latest moment; -1 before the first."""
+        return next(reversed(self._moments), -1)
+
     def since(self, seq: int) -> list[Moment]:
         """Return the moments from seq `seq` on, oldest first."""
         return [moment for known, moment in self._moments.items() if known >= seq]

@@ -34,12 +34,12 @@ class Filter:
     speed_variance: Axes
 
 
-def start(cxcywh: Axes) -> Filter:
-    """Begin with one measurement of each box, (N, 4), and no idea of its speed."""
+def start(cxcywh: Axes, speed: Axes | None = None) -> Filter:
+    """Begin with one measurement of each box, (N, 4), and its speed in px/s where there is an idea of it."""
     height = cxcywh[:, 3:]
     return Filter(
         place=cxcywh.copy(),
-        speed=np.zeros_like(cxcywh),
+        speed=np.zeros_like(cxcywh) if speed is None else speed,
         place_variance=(MEASURED * height) ** 2,
         covariance=np.zeros_like(cxcywh),
         speed_variance=(FIRST_SPEED_PER_S * height) ** 2,

@@ -25,6 +25,8 @@ CLEARLY_LARGER = 1.3
 UNLIKE_WEIGHT = 5.0
 # How far from where it is believed a hidden face may come out: in its own sizes, and more with every second.
 REACH, REACH_PER_S = 2.0, 6.0
+# A face that is found so many of its heights from where it was believed had been lost.
+ASTRAY = 0.2
 NOBODY = -1
 
 Axes = kalman.Axes
@@ -95,9 +97,17 @@ class People:
             innovation = xyxy_to_cxcywh(seen.xyxy[found]) - moment.place[hit]
             self._hit(seq, rows[hit], innovation, seen.scores[found], moment.now_s)
             holder[found] = moment.ids[hit]
+            for at in np.flatnonzero(self._astray(innovation, moment.place[hit]) & (seq != self.history.newest_seq)):
+                # What it followed since then was something else.
+                self._jump(seq, seen, int(found[at]), int(moment.ids[hit[at]]))
             open_rows = np.delete(open_rows, pairs.first)
         self.table.misses[rows[open_rows]] += 1
         return holder
+
+    @staticmethod
+    def _astray(innovation: Axes, place: Axes) -> Mask:
+        """Return whose detection was so far from where they were believed that flow had lost them, (K,)."""
+        return np.asarray(np.abs(innovation[:, :2]).max(axis=1, initial=0) > ASTRAY * place[:, 3])
 
     def _alike(self, held: Ints, seen: Observed) -> NDArray[np.float64]:
         """Return how much each detection looks like who holds it, (M,); 1 where that cannot be said."""
@@ -146,7 +156,7 @@ class People:
         if len(rows) < 2 or not len(detections):
             return holder
         place = np.where(held[detections, None] == rows, np.arange(len(rows)), NOBODY).max(axis=1)
-        met = Met(rows, detections, place, self._near(table.xyxy[rows], seen.xyxy[detections], moment.now_s, rows))
+        met = Met(rows, detections, place, self._near(self._believed(moment, rows), seen.xyxy[detections], moment.now_s, rows))
         now = sorted_out(met, table.look[rows], seen.looks[detections])
         changed = np.flatnonzero((now != place) & (now != NOBODY))
         if not len(changed):
@@ -154,6 +164,13 @@ class People:
         self._metrics.count("ids_sorted_out")
         wanted = {int(detections[at]): int(table.id[rows[now[at]]]) for at in changed}
         return self._reassign(seq, seen, holder, wanted)
+
+    def _believed(self, moment: Moment, rows: Ints) -> Boxes:
+        """Return where faces were believed to be at a past moment, (K, 4); where they are, if they were not known."""
+        at = np.where(moment.ids == self.table.id[rows, None], np.arange(len(moment.ids)), NOBODY).max(axis=1, initial=-1)
+        place = self.table.filter.place[rows]
+        place[at >= 0] = moment.place[at[at >= 0]]
+        return cxcywh_to_xyxy(place)
 
     def _near(self, believed: Boxes, found: Boxes, at_s: float, rows: Ints) -> Mask:
         """Return which detections (M,) a face (K,) may have come to since it was seen last, (K, M)."""
@@ -186,7 +203,7 @@ class People:
         """Let a face go on from a detection, wherever it was believed."""
         row = rows_of(self.table, np.array([person]))
         trail, moments = self._trail(seq, seen.xyxy[detection : detection + 1])
-        begun = kalman.start(trail[-1])
+        begun = kalman.start(trail[-1], _speed(trail, moments))
         for name in ("place", "speed", "place_variance", "covariance", "speed_variance"):
             getattr(self.table.filter, name)[row] = getattr(begun, name)
         self.history.move(seq, person, [place[0] for place in trail])
@@ -203,7 +220,7 @@ class People:
         free = np.flatnonzero((holder == NOBODY) & self._strong(seen) & seen.clean)
         if not len(rows) or not len(free):
             return holder
-        near = self._near(table.xyxy[rows], seen.xyxy[free], moment.now_s, rows)
+        near = self._near(self._believed(moment, rows), seen.xyxy[free], moment.now_s, rows)
         holder = holder.copy()
         for known, found in recognized(table.look[rows], seen.looks[free], near):
             self._jump(seq, seen, int(free[found]), int(table.id[rows[known]]))
@@ -224,12 +241,14 @@ class People:
         if not len(fresh):
             return []
         trail, moments = self._trail(seq, seen.xyxy[fresh])
+        speed = _speed(trail, moments)
         events = []
         for at in np.argsort(-trail[-1][:, 2] * trail[-1][:, 3], kind="stable"):
             room, pushed = self._make_room(trail[-1][at], at_ns)
             events += pushed
             if room:
-                born = self._born(trail[-1][at : at + 1], seen, int(fresh[at]), moments[0], at_ns)
+                place = kalman.start(trail[-1][at : at + 1], speed[at : at + 1])
+                born = self._born(place, seen, int(fresh[at]), moments[0], at_ns)
                 self.table = joined(self.table, born)
                 self.history.move(seq, int(born.id[0]), [place[at] for place in trail])
         self._recognize(np.arange(len(self.table)) >= len(self.table) - len(fresh))
@@ -249,12 +268,12 @@ class People:
         youngest = alike[np.argmin(self.table.age_frames[alike])]
         return True, self._keep(np.arange(len(self.table)) != youngest, at_ns)
 
-    def _born(self, place: Axes, seen: Observed, detection: int, moment: Moment, at_ns: int) -> TrackTable:
+    def _born(self, place: kalman.Filter, seen: Observed, detection: int, moment: Moment, at_ns: int) -> TrackTable:
         clean = bool(seen.clean[detection])
         look = seen.looks[detection : detection + 1]
         no = np.array([False])
         return TrackTable(
-            filter=kalman.start(place),
+            filter=place,
             id=np.array([self._next_id()]),
             visit=np.array([1]),
             score=seen.scores[detection : detection + 1],
@@ -308,3 +327,12 @@ class People:
         self._gone.add(chosen(self.table, ~rows), self.now_s)
         self.table = chosen(self.table, rows)
         return events
+
+
+def _speed(trail: list[Axes], moments: list[Moment]) -> Axes:
+    """Return how fast boxes (M, 4) went along a trail, px/s; nothing is known from one moment."""
+    passed_s = moments[-1].now_s - moments[0].now_s
+    speed = np.zeros_like(trail[0])
+    if passed_s > 0:
+        speed[:, :2] = (trail[-1][:, :2] - trail[0][:, :2]) / passed_s
+    return speed
