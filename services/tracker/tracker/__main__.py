@@ -8,11 +8,12 @@ import cv2
 
 from facewire import keys
 from facewire.service import Service, keep_running, running
-from facewire.settings import load
+from facewire.settings import load, stop_operator
 from facewire.streams import Publisher, StreamReader, Wanted
 from tracker.outbox import Outbox
 from tracker.service import run
 from tracker.settings import TrackerSettings
+from tracker.sources import MissingError, source
 from tracker.tracking import CameraTracker, Rules
 
 # A hiccup of three frames is caught up with, so that no frame lacks its tracks.
@@ -24,6 +25,10 @@ def main() -> int:
     settings = load(TrackerSettings)
     # Pictures of this size are too small to share among threads.
     cv2.setNumThreads(1)
+    try:
+        source(settings.tracker)
+    except MissingError as error:
+        stop_operator(str(error))
     with running("tracker", settings) as service:
         wanted = [Wanted(keys.FRAMES, newest=True, backlog=BACKLOG), Wanted(keys.DETECTIONS)]
         inbox = StreamReader(service.bus, service.intake, service.metrics, wanted)
@@ -31,15 +36,26 @@ def main() -> int:
         events = Outbox(service.store, service.metrics)
         try:
             next_id = ids(service)
-            rules = Rules(settings.max_faces, settings.birth_score, settings.confirm_hits, settings.coast_s)
+            rules = rules_of(settings)
 
             def make(camera: str) -> CameraTracker:
-                return CameraTracker(camera, rules, next_id, service.metrics)
+                return CameraTracker(camera, rules, next_id, service.metrics, source=source(settings.tracker))
 
             keep_running(service, lambda: run(service, inbox, tracks, events, make))
         finally:
             events.close()
     return 0
+
+
+def rules_of(settings: TrackerSettings) -> Rules:
+    """Return the part of the settings that is about faces."""
+    return Rules(
+        max_faces=settings.max_faces,
+        birth_score=settings.birth_score,
+        confirm_hits=settings.confirm_hits,
+        coast_s=settings.coast_s,
+        return_within_s=settings.return_within_s,
+    )
 
 
 def ids(service: Service[TrackerSettings]) -> Callable[[], int]:

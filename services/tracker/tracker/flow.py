@@ -83,12 +83,14 @@ def _on_floor(xyxy: Boxes, gray: Picture) -> tuple[Points, Mask]:
     points = BACKGROUND * np.array(gray.shape[::-1], np.float32)
     sides = xyxy[:, 2:] - xyxy[:, :2]
     low, high = xyxy[:, :2] - sides / 2, xyxy[:, 2:] + sides * (0.5, BODY_HEIGHTS)
-    covered = ((points[:, None] > low) & (points[:, None] < high)).all(axis=2).any(axis=1)
-    return points, ~covered
+    inside: Mask = np.asarray(((points[:, None] > low) & (points[:, None] < high)).all(axis=2))
+    return points, np.asarray(~inside.any(axis=1))
 
 
 def _confirmed(before: View, now: View, points: Points, found: Points, there: Mask) -> Mask:
     """Return which points (N, P) are found again on the way back."""
+    if not points.size:
+        return np.zeros(points.shape[:2], bool)
     back, here = _track(now.gray, before.gray, found.reshape(-1, 2), points.reshape(-1, 2))
     error = np.abs(back.reshape(points.shape) - points).max(axis=2, initial=0)
     return np.asarray((there & here).reshape(points.shape[:2]) & (error < THERE_AND_BACK_PX * before.scale))
@@ -117,8 +119,8 @@ def _track(first: Picture, second: Picture, points: Points, guess: Points) -> tu
         criteria=CRITERIA,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
-    found = np.asarray(found, np.float32)
-    return found, (status[:, 0] == 1) & np.isfinite(found).all(axis=1)
+    where = np.asarray(found, np.float32)
+    return where, np.asarray(status[:, 0] == 1) & np.isfinite(where).all(axis=1)
 
 
 def _camera(moved: Points, good: Mask) -> NDArray[np.float64]:

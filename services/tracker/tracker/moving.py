@@ -40,7 +40,7 @@ def move(
     trusted = np.flatnonzero((table.misses < TRUST_FLOW_MISSES) & (before.gray.shape == now.gray.shape))
     flowing = np.zeros(len(table), bool)
     panned = np.zeros(4)
-    if len(trusted):
+    if before.gray.shape == now.gray.shape:
         guess = state.speed[trusted, :2] * dt_s + camera
         seen = source.motion(before, now, Faces(table.id[trusted], xyxy[trusted], guess, camera))
         panned[:2] = seen.camera

@@ -11,6 +11,8 @@ from facewire.metrics import Metrics
 from facewire.pixels import Picture
 from tracker import kalman, story
 from tracker.association import match
+from tracker.births import born, speed_along, weakest
+from tracker.doubting import alike, astray, believed, near, unlike
 from tracker.history import History, Moment
 from tracker.motion import MotionSource, View
 from tracker.moving import SMALLEST_SIDE_PX, follow
@@ -19,14 +21,6 @@ from tracker.returning import SAME_LOOK, Gone, Met, recognized, sorted_out
 from tracker.rules import Rules
 from tracker.table import Ints, TrackTable, become, chosen, joined, look_at, rows_of
 
-# Who comes when all places are taken must be clearly larger than the smallest face that has one.
-CLEARLY_LARGER = 1.3
-# For faces that met, looks count as much as place: two people differ by 0.1 and more.
-UNLIKE_WEIGHT = 5.0
-# How far from where it is believed a hidden face may come out: in its own sizes, and more with every second.
-REACH, REACH_PER_S = 2.0, 6.0
-# A face that is found so many of its heights from where it was believed had been lost.
-ASTRAY = 0.2
 NOBODY = -1
 
 Axes = kalman.Axes
@@ -88,43 +82,21 @@ class People:
         """Correct who was detected, strong detections first; return the id that each detection continues (M,)."""
         rows = rows_of(self.table, moment.ids)
         open_rows = np.flatnonzero(rows >= 0)
-        believed, strong = cxcywh_to_xyxy(moment.place), self._strong(seen)
-        unlike = self._unlike(rows, seen)
+        boxes, strong = cxcywh_to_xyxy(moment.place), self._strong(seen)
+        cost = unlike(self.table, rows, seen)
         holder = np.full(len(seen.xyxy), NOBODY)
         for tier in (np.flatnonzero(strong), np.flatnonzero(~strong)):
-            pairs = match(believed[open_rows], seen.xyxy[tier], unlike[open_rows][:, tier])
+            pairs = match(boxes[open_rows], seen.xyxy[tier], cost[open_rows][:, tier])
             hit, found = open_rows[pairs.first], tier[pairs.second]
             innovation = xyxy_to_cxcywh(seen.xyxy[found]) - moment.place[hit]
             self._hit(seq, rows[hit], innovation, seen.scores[found], moment.now_s)
             holder[found] = moment.ids[hit]
-            for at in np.flatnonzero(self._astray(innovation, moment.place[hit]) & (seq != self.history.newest_seq)):
+            for at in np.flatnonzero(astray(innovation, moment.place[hit]) & (seq != self.history.newest_seq)):
                 # What it followed since then was something else.
                 self._jump(seq, seen, int(found[at]), int(moment.ids[hit[at]]))
             open_rows = np.delete(open_rows, pairs.first)
         self.table.misses[rows[open_rows]] += 1
         return holder
-
-    @staticmethod
-    def _astray(innovation: Axes, place: Axes) -> Mask:
-        """Return whose detection was so far from where they were believed that flow had lost them, (K,)."""
-        return np.asarray(np.abs(innovation[:, :2]).max(axis=1, initial=0) > ASTRAY * place[:, 3])
-
-    def _alike(self, held: Ints, seen: Observed) -> NDArray[np.float64]:
-        """Return how much each detection looks like who holds it, (M,); 1 where that cannot be said."""
-        known = (held >= 0) & (self.table.looks[held] > 0) if len(self.table) else held >= 0
-        alike = np.ones(len(held))
-        if known.any():
-            alike[known] = (self.table.look[held[known]] * seen.looks[known]).sum(axis=1)
-        return alike
-
-    def _unlike(self, rows: Ints, seen: Observed) -> NDArray[np.float64]:
-        """Return the cost (N, M) of unlikeness, for faces that met and detections that can be looked at."""
-        cost = np.zeros((len(rows), len(seen.xyxy)))
-        known = (rows >= 0) & (self.table.looks[rows] > 0) if len(self.table) else rows >= 0
-        if known.any():
-            alike = self.table.look[rows[known]] @ seen.looks.T
-            cost[known] = np.where(seen.clean, UNLIKE_WEIGHT * (1 - alike), 0)
-        return cost
 
     def _hit(self, seq: int, rows: Ints, innovation: Axes, scores: NDArray[np.float64], at_s: float) -> None:
         table = self.table
@@ -146,7 +118,7 @@ class People:
         table = self.table
         held = rows_of(table, holder)
         clean = seen.clean & (self._strong(seen) | (held >= 0))
-        strange = (held >= 0) & clean & (self._alike(held, seen) < SAME_LOOK)
+        strange = (held >= 0) & clean & (alike(table, held, seen) < SAME_LOOK)
         alone = np.zeros(len(table), bool)
         alone[held[(held >= 0) & clean]] = True
         doubtful = table.mixed | (table.misses > 0)
@@ -156,7 +128,7 @@ class People:
         if len(rows) < 2 or not len(detections):
             return holder
         place = np.where(held[detections, None] == rows, np.arange(len(rows)), NOBODY).max(axis=1)
-        met = Met(rows, detections, place, self._near(self._believed(moment, rows), seen.xyxy[detections], moment.now_s, rows))
+        met = Met(rows, detections, place, self._reach(moment, rows, seen.xyxy[detections]))
         now = sorted_out(met, table.look[rows], seen.looks[detections])
         changed = np.flatnonzero((now != place) & (now != NOBODY))
         if not len(changed):
@@ -165,19 +137,10 @@ class People:
         wanted = {int(detections[at]): int(table.id[rows[now[at]]]) for at in changed}
         return self._reassign(seq, seen, holder, wanted)
 
-    def _believed(self, moment: Moment, rows: Ints) -> Boxes:
-        """Return where faces were believed to be at a past moment, (K, 4); where they are, if they were not known."""
-        at = np.where(moment.ids == self.table.id[rows, None], np.arange(len(moment.ids)), NOBODY).max(axis=1, initial=-1)
-        place = self.table.filter.place[rows]
-        place[at >= 0] = moment.place[at[at >= 0]]
-        return cxcywh_to_xyxy(place)
-
-    def _near(self, believed: Boxes, found: Boxes, at_s: float, rows: Ints) -> Mask:
-        """Return which detections (M,) a face (K,) may have come to since it was seen last, (K, M)."""
-        first, second = xyxy_to_cxcywh(believed), xyxy_to_cxcywh(found)
-        distance = np.linalg.norm(first[:, None, :2] - second[None, :, :2], axis=2) / first[:, None, 3]
-        unseen_s = np.maximum(at_s - self.table.hit_s[rows], 0)[:, None]
-        return np.asarray(distance < REACH + REACH_PER_S * unseen_s)
+    def _reach(self, moment: Moment, rows: Ints, found: Boxes) -> Mask:
+        """Return which detections (M,) of a moment each face (K,) may have come to since it was seen last, (K, M)."""
+        unseen_s = np.maximum(moment.now_s - self.table.hit_s[rows], 0)
+        return near(believed(self.table, moment, rows), found, unseen_s)
 
     def _reassign(self, seq: int, seen: Observed, holder: Ints, wanted: dict[int, int]) -> Ints:
         """Let detections belong to other people: who holds one hands it over, and takes what the other had."""
@@ -203,7 +166,7 @@ class People:
         """Let a face go on from a detection, wherever it was believed."""
         row = rows_of(self.table, np.array([person]))
         trail, moments = self._trail(seq, seen.xyxy[detection : detection + 1])
-        begun = kalman.start(trail[-1], _speed(trail, moments))
+        begun = kalman.start(trail[-1], speed_along(trail, moments))
         for name in ("place", "speed", "place_variance", "covariance", "speed_variance"):
             getattr(self.table.filter, name)[row] = getattr(begun, name)
         self.history.move(seq, person, [place[0] for place in trail])
@@ -220,9 +183,9 @@ class People:
         free = np.flatnonzero((holder == NOBODY) & self._strong(seen) & seen.clean)
         if not len(rows) or not len(free):
             return holder
-        near = self._near(self._believed(moment, rows), seen.xyxy[free], moment.now_s, rows)
+        reach = self._reach(moment, rows, seen.xyxy[free])
         holder = holder.copy()
-        for known, found in recognized(table.look[rows], seen.looks[free], near):
+        for known, found in recognized(table.look[rows], seen.looks[free], reach):
             self._jump(seq, seen, int(free[found]), int(table.id[rows[known]]))
             holder[free[found]] = table.id[rows[known]]
         return holder
@@ -241,16 +204,16 @@ class People:
         if not len(fresh):
             return []
         trail, moments = self._trail(seq, seen.xyxy[fresh])
-        speed = _speed(trail, moments)
+        speed = speed_along(trail, moments)
         events = []
         for at in np.argsort(-trail[-1][:, 2] * trail[-1][:, 3], kind="stable"):
             room, pushed = self._make_room(trail[-1][at], at_ns)
             events += pushed
             if room:
                 place = kalman.start(trail[-1][at : at + 1], speed[at : at + 1])
-                born = self._born(place, seen, int(fresh[at]), moments[0], at_ns)
-                self.table = joined(self.table, born)
-                self.history.move(seq, int(born.id[0]), [place[at] for place in trail])
+                begun = born(self._next_id(), place, seen, int(fresh[at]), moments[0], at_ns)
+                self.table = joined(self.table, begun)
+                self.history.move(seq, int(begun.id[0]), [place[at] for place in trail])
         self._recognize(np.arange(len(self.table)) >= len(self.table) - len(fresh))
         return events
 
@@ -259,41 +222,18 @@ class People:
         if len(self.table) < self._rules.max_faces:
             return True, []
         self._metrics.dropped("face_cap")
-        sizes = self.table.filter.place[:, 2] * self.table.filter.place[:, 3]
-        rivals = np.flatnonzero(CLEARLY_LARGER * sizes < place[2] * place[3])
-        if not len(rivals):
+        row = weakest(self.table, place)
+        if row is None:
             return False, []
-        # Among those that are smaller: the smallest, and of like ones who is known for the shortest time.
-        alike = rivals[sizes[rivals] <= CLEARLY_LARGER * sizes[rivals].min()]
-        youngest = alike[np.argmin(self.table.age_frames[alike])]
-        return True, self._keep(np.arange(len(self.table)) != youngest, at_ns)
-
-    def _born(self, place: kalman.Filter, seen: Observed, detection: int, moment: Moment, at_ns: int) -> TrackTable:
-        clean = bool(seen.clean[detection])
-        look = seen.looks[detection : detection + 1]
-        no = np.array([False])
-        return TrackTable(
-            filter=place,
-            id=np.array([self._next_id()]),
-            visit=np.array([1]),
-            score=seen.scores[detection : detection + 1],
-            hits=np.array([1]),
-            misses=np.array([0]),
-            confirmed=no.copy(),
-            mixed=no.copy(),
-            hidden=no.copy(),
-            age_frames=np.array([0]),
-            born_ns=np.array([at_ns]),
-            hit_s=np.array([moment.now_s]),
-            look=look if clean else np.zeros_like(look),
-            looks=np.array([int(clean)]),
-        )
+        return True, self._keep(np.arange(len(self.table)) != row, at_ns)
 
     def _recognize(self, candidates: Mask) -> None:
         """Give unconfirmed faces the names of those who left and look the same."""
         table, gone = self.table, self._gone
         rows = np.flatnonzero(candidates & ~table.confirmed & (table.looks > 0))
-        found = recognized(gone.table.look, table.look[rows], np.ones((len(gone.table), len(rows)), bool))
+        # Who was seen in the same frame is somebody else.
+        apart = gone.table.hit_s[:, None] < table.begun_s[rows]
+        found = recognized(gone.table.look, table.look[rows], apart)
         for known, at in sorted(found, reverse=True):
             row, back = rows[at : at + 1], gone.take(known)
             now_ns = table.born_ns[row].copy()
@@ -315,9 +255,7 @@ class People:
         known = table.visit > 1
         fresh &= known | (table.hits >= self._rules.confirm_hits + self._gone.patience(table.look))
         table.confirmed |= fresh
-        return [
-            story.appeared(table, int(row), self._camera, at_ns, picture) for row in np.flatnonzero(fresh)
-        ]
+        return [story.appeared(table, int(row), self._camera, at_ns, picture) for row in np.flatnonzero(fresh)]
 
     def _keep(self, rows: Mask, at_ns: int) -> list[FaceEvent]:
         if rows.all():
@@ -327,12 +265,3 @@ class People:
         self._gone.add(chosen(self.table, ~rows), self.now_s)
         self.table = chosen(self.table, rows)
         return events
-
-
-def _speed(trail: list[Axes], moments: list[Moment]) -> Axes:
-    """Return how fast boxes (M, 4) went along a trail, px/s; nothing is known from one moment."""
-    passed_s = moments[-1].now_s - moments[0].now_s
-    speed = np.zeros_like(trail[0])
-    if passed_s > 0:
-        speed[:, :2] = (trail[-1][:, :2] - trail[0][:, :2]) / passed_s
-    return speed

@@ -4,6 +4,9 @@ from typing import Literal
 
 from tracker.flow import FlowSource
 from tracker.motion import BlindSource, MotionSource
+from tracker.templates import MissingError, TemplateSource
+
+__all__ = ["Kind", "MissingError", "source"]
 
 Kind = Literal["flow", "kcf", "csrt", "kalman"]
 
@@ -18,7 +21,4 @@ def source(kind: Kind) -> MotionSource:
         return FlowSource()
     if kind == "kalman":
         return BlindSource()
-    # Imported only where wanted: OpenCV's contributed modules are an extra.
-    from tracker.templates import TemplateSource  # noqa: PLC0415
-
     return TemplateSource(kind)

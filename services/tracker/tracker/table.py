@@ -49,7 +49,8 @@ class TrackTable:
         hidden: whether it is believed not to be seen now.
         age_frames: how long it is followed.
         born_ns: when its visit began, by the camera's clock.
-        hit_s: when it was last detected, by the tracker's own clock.
+        begun_s: when it was first detected, by the tracker's own clock.
+        hit_s: when it was last detected, by the same.
         look: what it looks like, the mean over `looks` detections.
         looks: of how many.
     """
@@ -65,6 +66,7 @@ class TrackTable:
     hidden: NDArray[np.bool_] = field(default_factory=_flags)
     age_frames: Ints = field(default_factory=_ints)
     born_ns: Ints = field(default_factory=_ints)
+    begun_s: NDArray[np.float64] = field(default_factory=_floats)
     hit_s: NDArray[np.float64] = field(default_factory=_floats)
     look: Looks = field(default_factory=lambda: np.empty((0, 0), np.float32))
     looks: Ints = field(default_factory=_ints)

@@ -56,8 +56,8 @@ class TemplateSource:
             template = known.get(face)
             if template is None or np.abs(template.place - place).max() > CORRECTED_PX:
                 template = self._begun(before, place)
-            after = template and _updated(template, now)
-            if template and after is not None:
+            after = _updated(template, now) if template else None
+            if template is not None and after is not None:
                 moved.shift[row] = (after[:2] - place[:2]) / before.scale
                 moved.zoom[row] = np.clip(after[3] / place[3], 1 - ZOOM_LIMIT, 1 + ZOOM_LIMIT)
                 moved.seen[row] = True
@@ -90,10 +90,11 @@ def _colour(view: View) -> Any:  # noqa: ANN401  OpenCV's array
 
 def _maker(kind: str) -> Callable[[], Any]:
     name = NAMES[kind]
-    found: Any = getattr(cv2, name, None) or getattr(getattr(cv2, "legacy", None), name, None)
-    if found is None:
-        raise MissingError(
-            f"TRACKER: {kind} needs OpenCV's contributed modules, which are not installed; "
-            "install opencv-contrib-python-headless in place of opencv-python-headless, or say TRACKER=flow"
-        )
-    return found.create if hasattr(found, "create") else getattr(cv2, f"{name}_create")  # type: ignore[no-any-return]
+    for module in (cv2, getattr(cv2, "legacy", None)):
+        made = getattr(getattr(module, name, None), "create", None) or getattr(module, f"{name}_create", None)
+        if made is not None:
+            return made  # type: ignore[no-any-return]
+    raise MissingError(
+        f"TRACKER: {kind} needs OpenCV's contributed modules, which are not installed; "
+        "install opencv-contrib-python-headless in place of opencv-python-headless, or say TRACKER=flow"
+    )

@@ -37,7 +37,7 @@ class CameraTracker:
         describer: says what a face looks like; its colours by default.
     """
 
-    def __init__(  # noqa: PLR0913  what the world gives it
+    def __init__(
         self,
         camera: str,
         rules: Rules,
