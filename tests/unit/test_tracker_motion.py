@@ -95,7 +95,7 @@ def test_a_tracker_of_opencvs_is_made_once_a_face_and_again_where_a_detection_co
     here = faces(scene, 1)
     first = templates.motion(seen_view, seen_view, here)
     assert first.shift == pytest.approx(np.array([(6, 0)]))
-    moved = Faces(here.ids, here.xyxy + (6, 0, 6, 0), here.guess, NOWHERE)
+    moved = Faces(here.ids, here.xyxy + np.array((6.0, 0.0, 6.0, 0.0)), here.guess, NOWHERE)
     templates.motion(seen_view, seen_view, moved)
     assert len(made) == 1
     templates.motion(seen_view, seen_view, here)

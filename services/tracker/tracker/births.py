@@ -26,6 +26,7 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         misses=np.array([0]),
         confirmed=no.copy(),
         mixed=no.copy(),
+        blind=np.array([0]),
         hidden=no.copy(),
         age_frames=np.array([0]),
         born_ns=np.array([at_ns]),

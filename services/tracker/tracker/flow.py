@@ -50,6 +50,8 @@ Mask = NDArray[np.bool_]
 class FlowSource:
     """Measures motion with optical flow; keeps nothing from frame to frame."""
 
+    sees = True
+
     def apart(self) -> "FlowSource":
         """Return a source for other faces."""
         return self

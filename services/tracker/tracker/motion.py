@@ -68,6 +68,9 @@ class Motion:
 class MotionSource(Protocol):
     """Sees how faces move from one picture to the next."""
 
+    sees: bool
+    """Whether a face of which no motion is seen for long is likely hidden."""
+
     def motion(self, before: View, now: View, faces: Faces) -> Motion:
         """Measure how each face and the camera moved between two views of the same size."""
         ...
@@ -79,6 +82,8 @@ class MotionSource(Protocol):
 
 class BlindSource:
     """Sees nothing: the faces move as the Kalman filter alone thinks."""
+
+    sees = False
 
     def apart(self) -> "BlindSource":
         """Return a source for other faces."""

@@ -110,6 +110,7 @@ class People:
         table = self.table
         table.score[rows] = scores
         table.misses[rows] = 0
+        table.blind[rows] = 0
         table.hidden[rows] = False
         table.hit_s[rows] = at_s
 

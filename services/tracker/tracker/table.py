@@ -46,6 +46,7 @@ class TrackTable:
         misses: detections since, in which it was not found.
         confirmed: whether it counts.
         mixed: whether it met another face since it was last seen alone.
+        blind: frames since motion was last seen of it.
         hidden: whether it is believed not to be seen now.
         age_frames: how long it is followed.
         born_ns: when its visit began, by the camera's clock.
@@ -63,6 +64,7 @@ class TrackTable:
     misses: Ints = field(default_factory=_ints)
     confirmed: NDArray[np.bool_] = field(default_factory=_flags)
     mixed: NDArray[np.bool_] = field(default_factory=_flags)
+    blind: Ints = field(default_factory=_ints)
     hidden: NDArray[np.bool_] = field(default_factory=_flags)
     age_frames: Ints = field(default_factory=_ints)
     born_ns: Ints = field(default_factory=_ints)

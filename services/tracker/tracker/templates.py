@@ -38,6 +38,8 @@ class TemplateSource:
         MissingError: OpenCV has none of this kind.
     """
 
+    sees = True
+
     def __init__(self, kind: Literal["kcf", "csrt"]) -> None:
         self._kind = kind
         self._make = _maker(kind)
