@@ -49,7 +49,7 @@ class Scene:
         if walker.tint is None:
             return smooth(random, walker.side, walker.side, grain=3)
         body = smooth(random, 2 * walker.side, walker.side, grain=3)
-        return (body[..., None] * np.array(walker.tint)).astype(np.uint8)
+        return np.asarray(body[..., None] * np.array(walker.tint), np.uint8)
 
     def frame(self, index: int) -> Frame:
         picture = np.roll(self._floor, -round(self._pan * index), axis=1)

@@ -82,11 +82,11 @@ def test_people_who_were_mixed_up_in_a_crossing_get_their_names_back() -> None:
     tracker._people._exchange(first, second)
     tracker._people.table.mixed[:] = True
     for index in range(21, 40):
-        seen, _ = tracker.see(scene.frame(index))
+        now, _ = tracker.see(scene.frame(index))
         if index % 5 == 0:
             tracker.correct(scene.detections(index))
-    assert seen is not None
-    names = {track.xyxy[0]: track.id for track in seen.tracks}
+    assert now is not None
+    names = {track.xyxy[0]: track.id for track in now.tracks}
     assert (names[min(names)], names[max(names)]) == (first, second)
     sorted_out = metrics.registry.get_sample_value("facewire_test_counted_total", {"what": "ids_sorted_out"})
     assert sorted_out == 1

@@ -39,7 +39,7 @@ AGREED_PX = 1.5
 # Less than this a frame is noise, and would add up.
 CAMERA_RESTS_PX = 0.15
 # A head is wider than its face's box, by this share on each side.
-AROUND = 0.15
+AROUND = 0.3
 # A face's shoulders and chest move with it.
 BODY_HEIGHTS = 2.0
 
