@@ -15,9 +15,9 @@ from tracker.table import TrackTable
 SHORTEST_STEP_S = 0.001
 # A face missed this often may be hidden: flow would follow whatever hides it.
 TRUST_FLOW_MISSES = 1
-HIDDEN_MISSES = 2
+HIDDEN_MISSES = 3
 # Nor is it shown where no motion of it was seen for so long.
-HIDDEN_FRAMES = 4
+HIDDEN_FRAMES = 6
 COASTING_BRAKE = 0.95
 SMALLEST_SIDE_PX = 4.0
 
@@ -56,7 +56,9 @@ def move(
     np.maximum(state.place[:, 2:], SMALLEST_SIDE_PX, out=state.place[:, 2:])
     meets = in_front(xyxy)
     table.mixed |= meets.any(axis=0) | meets.any(axis=1)
-    table.blind[:] = np.where(flowing, 0, table.blind + source.sees)
+    # Behind another face it is known why nothing is seen, and for how short a time.
+    unexplained = source.sees & ~meets.any(axis=1)
+    table.blind[:] = np.where(flowing, 0, table.blind + unexplained)
     lost = (table.misses >= HIDDEN_MISSES) | (table.blind >= HIDDEN_FRAMES)
     table.hidden[:] = table.confirmed & lost
     return panned[:2]
