@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgpack
 import msgspec
 
-from facewire.messages import Detections, FaceEvent, Frame, InsaneValueError, Message, Tracks
+from facewire.messages import Detections, FaceEvent, Frame, InsaneValueError, Message, Tracks, Wish
 
 M = TypeVar("M", bound=Message)
 
@@ -19,6 +19,7 @@ LIMIT_BYTES: dict[object, int] = {
     Detections: 2**18,
     Tracks: 2**18,
     FaceEvent: 2**19,
+    Wish: 2**12,
 }
 
 

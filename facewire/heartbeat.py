@@ -105,9 +105,11 @@ class Heartbeat:
             self._tell()
 
     def note(self, name: str, text: str) -> None:
-        """Show a line of text (a chosen backend, a camera's state) beside the figures."""
+        """Show a line of text (a chosen backend, a camera's state) beside the figures; an empty one takes it away."""
         with self._state:
             self._notes[name] = text
+            if not text:
+                del self._notes[name]
 
     def close(self) -> None:
         """Disarm the watchdog and take the health file and hash away: the service has ended."""

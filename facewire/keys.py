@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from facewire.messages import Detections, FaceEvent, Frame, Message, Tracks
+from facewire.messages import Detections, FaceEvent, Frame, Message, Tracks, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Stream:
 FRAMES = Stream("frames", Frame, maxlen=32, exact=True)
 DETECTIONS = Stream("detections", Detections, maxlen=256, exact=False)
 TRACKS = Stream("tracks", Tracks, maxlen=256, exact=False)
+# A stream, so that who waits for a frame that is due in half a second hears at once that one is wanted sooner.
+WISHES = Stream("wishes", Wish, maxlen=8, exact=False)
 EVENTS = Stream("events", FaceEvent, maxlen=100_000, exact=False)
 
 FIELD = b"m"

@@ -18,6 +18,9 @@ Landmarks = tuple[Point, Point, Point, Point, Point]
 """Right eye, left eye, nose, right and left mouth corner (the face's own right and left)."""
 
 CAMERA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+PLACE_NAME = CAMERA_NAME
+"""What zones, lines and directions are called: fit for a topic, an entity's id and an event's id."""
+PLACES_LIMIT = 64
 SIDE_LIMIT_PX = 8192
 COORDINATE_LIMIT_PX = 4 * SIDE_LIMIT_PX
 FACES_LIMIT = 512
@@ -46,6 +49,10 @@ def _require_box(xyxy: Xyxy) -> None:
 
 def _require_share(value: float, name: str) -> None:
     _require(0.0 <= value <= 1.0, f"{name} is not within 0..1")
+
+
+def _require_place(name: str, what: str) -> None:
+    _require(PLACE_NAME.fullmatch(name) is not None, f"{what} is not a short lower-case name")
 
 
 def _require_stamp(camera: str, seq: int, captured_ns: int) -> None:
@@ -125,7 +132,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One followed face in one frame: a stable id, its box now, and its velocity in px/s."""
+    """One followed face in one frame: a stable id, its box now, its velocity in px/s, and the zones that it is in."""
 
     id: int
     xyxy: Xyxy
@@ -134,6 +141,7 @@ class Track:
     age_frames: int
     velocity: Point
     identity: Person | None = None
+    zones: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(0 < self.id < 2**63, "id is not positive")
@@ -141,6 +149,9 @@ class Track:
         _require_share(self.score, "score")
         _require(self.age_frames >= 0, "age_frames is negative")
         _require_finite(self.velocity, "velocity", 1e6)
+        _require(len(self.zones) <= PLACES_LIMIT, f"in more than {PLACES_LIMIT} zones")
+        for zone in self.zones:
+            _require_place(zone, "zone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +174,26 @@ class Tracks:
 
 @dataclass(frozen=True, slots=True)
 class FaceEvent:
-    """One chapter of a face's story; `id` is the same however often the event is delivered."""
+    """One chapter of a face's story; `id` is the same however often the event is delivered.
+
+    Only some types have a place: `entered` a zone, `left_zone` a zone and how long the face was in it, `crossed` a line
+    and the direction.
+    """
 
     TYPE: ClassVar[str] = "event"
 
     id: str
-    type: Literal["appeared", "identified", "unknown", "left"]
+    type: Literal["appeared", "identified", "unknown", "left", "entered", "left_zone", "crossed"]
     camera: str
     track_id: int
     identity: Person | None
     started_ns: int
     at_ns: int
     snapshot: bytes | None = None
+    zone: str | None = None
+    line: str | None = None
+    direction: str | None = None
+    dwell_s: float | None = None
 
     def __post_init__(self) -> None:
         _require_stamp(self.camera, 0, self.at_ns)
@@ -183,6 +202,47 @@ class FaceEvent:
         _require(0 < self.started_ns <= self.at_ns, "started_ns is not a time before at_ns")
         if self.snapshot is not None:
             _require(self.snapshot.startswith(b"\xff\xd8"), "snapshot is not a JPEG")
+        self._require_its_place()
+
+    def _require_its_place(self) -> None:
+        places = {"zone": self.zone, "line": self.line, "direction": self.direction, "dwell_s": self.dwell_s}
+        given = {name for name, place in places.items() if place is not None}
+        belongs = _PLACES_OF.get(self.type, set())
+        _require(given == belongs, f"{self.type} has not exactly these: {', '.join(sorted(belongs)) or 'no place'}")
+        for name in given - {"dwell_s"}:
+            _require_place(str(places[name]), name)
+        _require(self.dwell_s is None or 0 <= self.dwell_s < math.inf, "dwell_s is not a duration")
 
 
-Message = Frame | Detections | Tracks | FaceEvent
+_PLACES_OF = {"entered": {"zone"}, "left_zone": {"zone", "dwell_s"}, "crossed": {"line", "direction"}}
+
+EVERY_LIMIT = 300
+Why = Literal[
+    "new motion", "unconfirmed face", "lost face", "faces overlap", "blind flow", "moving face", "nothing new"
+]
+"""What makes the tracker certain or uncertain, the least certain first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How often the tracker wants detections, of a camera and from a frame on.
+
+    One in `every` frames, for the reason `why`; with fewer than one in `at_most` it would lose faces that it follows.
+    """
+
+    TYPE: ClassVar[str] = "wish"
+
+    camera: str
+    seq: int
+    captured_ns: int
+    every: int
+    at_most: int
+    why: Why
+
+    def __post_init__(self) -> None:
+        _require_stamp(self.camera, self.seq, self.captured_ns)
+        for frames in (self.every, self.at_most):
+            _require(1 <= frames <= EVERY_LIMIT, f"frames per detection are not within 1..{EVERY_LIMIT}")
+
+
+Message = Frame | Detections | Tracks | FaceEvent | Wish

@@ -5,6 +5,7 @@ that names the variable, what is wrong and an example; it never shows the value,
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -45,10 +46,22 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=1, le=65535, examples=[9100])
 
 
-def load(kind: type[S]) -> S:
-    """Read and check the settings, or end the process with one clear line and exit code 2."""
+class LayoutSettings(Settings):
+    """What the services share that know of zones, lines and masks (`facewire.layouts`)."""
+
+    cameras_file: Path = Field(Path("/etc/facewire/cameras.yaml"), examples=["config/cameras.yaml"])
+
+
+def load(kind: type[S], told: Mapping[str, str] | None = None) -> S:
+    """Read and check the settings, or end the process with one clear line and exit code 2.
+
+    Args:
+        kind: which settings.
+        told: what a command line says, by a field's name; it goes before the environment.
+    """
+    values: dict[str, Any] = dict(told or {})
     try:
-        return kind()
+        return kind(**values)
     except ValidationError as error:
         stop_operator("; ".join(_complaint(kind, problem) for problem in error.errors(include_input=False)))
 

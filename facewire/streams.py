@@ -136,18 +136,37 @@ class Wanted:
     backlog: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One entry as it came from a stream."""
+
+    key: str
+    stream: keys.Stream
+    entry_id: bytes
+    fields: dict[bytes, bytes]
+
+
 @dataclass(slots=True)
 class _Place:
     """How far one stream has been read."""
 
     wanted: Wanted
+    every: int
     last: EntryId = START
+    not_due: int = 0
 
     def after(self) -> str:
         """Return the id behind which the next wanted entry lies."""
-        if self.wanted.every > 1 and self.last != START:
-            return f"{self.last[0] + self.wanted.every - 1}-0"
+        passed = max(self.every - 1, self.not_due)
+        if passed and self.last != START:
+            return f"{self.last[0] + passed}-0"
         return f"{self.last[0]}-{self.last[1]}"
+
+    def pace(self, every: int, since: int) -> None:
+        """Take a frame every so many from `since` on; those before it were due as it was said before."""
+        if self.last != START:
+            self.not_due = max(0, min(self.last[0] + self.every, since) - self.last[0] - 1)
+        self.every = every
 
 
 @dataclass(slots=True)
@@ -167,6 +186,24 @@ class StreamReader:
 
     def messages(self, until: Event) -> Iterator[Message]:
         """Yield messages as they come, until `until` is set."""
+        for arrived in self.entries(until):
+            message = self.intake.decode(arrived.fields, arrived.stream.message, arrived.key)
+            if message is not None:
+                yield message
+
+    def pace(self, key: str, every: int, since: int = 0) -> None:
+        """Change the least step of seq between two taken frames, with the next read.
+
+        Args:
+            key: the stream of frames.
+            every: the step.
+            since: the seq from which on it holds: what was not due before does not count as late.
+        """
+        if key in self._places:
+            self._places[key].pace(every, since)
+
+    def entries(self, until: Event) -> Iterator[Arrived]:
+        """Yield entries as they come and as they are, until `until` is set."""
         count = 1 + max(wanted.backlog for wanted in self.wanted)
         while not until.is_set():
             self._find_cameras(until)
@@ -189,12 +226,12 @@ class StreamReader:
         for key in self._places.keys() - found.keys():
             del self._places[key]
         for key in found.keys() - self._places.keys():
-            place = _Place(found[key])
+            place = _Place(found[key], found[key].every)
             if not place.wanted.newest:
                 place.last = self.link.patiently(partial(_newest_id, key=key), until) or START
             self._places[key] = place
 
-    def _take(self, key: str, entries: list[Entry], until: Event) -> Iterator[Message]:
+    def _take(self, key: str, entries: list[Entry], until: Event) -> Iterator[Arrived]:
         place = self._places[key]
         if place.wanted.newest and len(entries) > place.wanted.backlog:
             oldest = _parse(entries[0][0])
@@ -202,10 +239,8 @@ class StreamReader:
             entries = newest or entries[-1:]
             self.metrics.dropped("late", max(0, _parse(entries[0][0])[0] - oldest[0]))
         for entry_id, fields in entries:
-            place.last = _parse(entry_id)
-            message = self.intake.decode(fields, place.wanted.stream.message, key)
-            if message is not None:
-                yield message
+            place.last, place.not_due = _parse(entry_id), 0
+            yield Arrived(key, place.wanted.stream, entry_id, fields)
 
     def _restart_emptied(self, until: Event) -> None:
         for key, place in self._places.items():

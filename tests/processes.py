@@ -60,12 +60,15 @@ class Running:
 
     def counted(self, metric: str, **labels: str) -> float:
         """Return a counter of the metrics endpoint, 0 before it first counts."""
+        return self.sample(f"facewire_{self.name.replace('-', '_')}_{metric}_total", **labels)
+
+    def sample(self, name: str, **labels: str) -> float:
+        """Return a sample of the metrics endpoint, all that have these labels together; 0 where there is none."""
         try:
             with urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=2) as answer:
                 text = answer.read().decode()
         except URLError:
             return 0.0
-        name = f"facewire_{self.name.replace('-', '_')}_{metric}_total"
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return sum(
             sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()

@@ -61,7 +61,9 @@ def prepare(backend_name: str, file: Path, threads: int, frame_path: Path, canva
     outputs = [np.array(output) for output in backend.infer(canvas)]
     # Of ncnn-vulkan, what it computes on.
     note = SPINS if spins else str(getattr(backend, "device", ""))
-    return Prepared({"net": lambda: backend.infer(canvas), "step": lambda: finder.find(frame, alone)}, outputs, note)
+    # Of a device, or a driver that plays one, the inference takes so long that nothing is seen of what is around it.
+    steps = {} if kind.isolated else {"step": lambda: finder.find(frame, alone)}
+    return Prepared({"net": lambda: backend.infer(canvas), **steps}, outputs, note)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from facewire.settings import LayoutSettings
 from tests.places import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -78,6 +80,20 @@ def test_credentials_reach_only_those_who_need_them() -> None:
     )["services"]
     told = {name for name, service in services.items() if secret in json.dumps(service)}
     assert told == {"capture", "iot-bridge", "web"}
+
+
+def test_what_is_marked_lies_where_the_services_that_need_it_look() -> None:
+    services = config("docker-compose.yml")["services"]
+    mounts = {
+        name: mount
+        for name, service in services.items()
+        for mount in service.get("volumes", [])
+        if mount["target"] == str(LayoutSettings().cameras_file.parent)
+    }
+    assert set(mounts) == {"capture", "tracker", "iot-bridge", "web"}
+    for mount in mounts.values():
+        assert mount["read_only"]
+        assert (Path(mount["source"]) / "cameras.yaml").samefile(ROOT / "config" / "cameras.yaml")
 
 
 def test_bake_builds_every_service_for_both_kinds_of_machine() -> None:

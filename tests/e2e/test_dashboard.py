@@ -32,9 +32,32 @@ return vivid;
 )
 
 
+# People of the clip walk through the middle; its lower left corner is nobody's.
+MARKED = """
+cameras:
+  camera:
+    zones:
+      - {name: middle, polygon: [[0.3, 0.02], [0.7, 0.02], [0.7, 0.98], [0.3, 0.98]]}
+    lines:
+      - {name: sill, points: [[0.5, 0.05], [0.5, 0.95]], to_left: inward, to_right: outward}
+    masks:
+      - {name: corner, polygon: [[0, 0.8], [0.2, 0.8], [0.2, 1], [0, 1]]}
+"""
+# What the canvas shows at a relative place.
+SHADE = (
+    PIXELS
+    + """
+const [x, y] = [Math.round(arguments[0] * canvas.width), Math.round(arguments[1] * canvas.height)];
+return [...data.slice(4 * (y * canvas.width + x), 4 * (y * canvas.width + x) + 3)];
+"""
+)
+
+
 @pytest.fixture(scope="module")
-def page() -> Iterator[Chrome]:
-    with running_stack() as run, browser() as driver:
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    marked = tmp_path_factory.mktemp("marked") / "cameras.yaml"
+    marked.write_text(MARKED, encoding="utf-8")
+    with running_stack(CAMERAS_FILE=str(marked)) as run, browser() as driver:
         driver.get(run.dashboard)
         wait_for(lambda: seq(driver) > 0, 30, "the first picture")
         yield driver
@@ -74,6 +97,27 @@ def test_every_service_is_shown_healthy(page: Chrome) -> None:
 def test_events_are_listed_with_a_snapshot(page: Chrome) -> None:
     loaded = "[...document.querySelectorAll('#events img')].filter((i) => i.complete && i.naturalWidth > 0).length"
     wait_for(lambda: value(page, loaded) >= 1, 40, "a snapshot")
+
+
+def test_what_is_marked_is_drawn_and_what_is_masked_is_black(page: Chrome) -> None:
+    assert max(page.execute_script(SHADE, 0.1, 0.9)) < 12
+    # Yellow over a room that is not.
+    column = [page.execute_script(SHADE, 0.5, y / 40) for y in range(4, 36)]
+    yellow = [red - blue > 60 and green - blue > 30 for red, green, blue in column]
+    assert sum(yellow) > len(yellow) / 2
+
+
+def test_zone_events_are_listed_in_words(page: Chrome) -> None:
+    # The store remembers earlier runs.
+    fresh = "new Date(item.querySelector('time').dateTime) > performance.timeOrigin"
+    items = "[...document.querySelectorAll('#events li:not(.empty)')]"
+
+    def said(words: str) -> bool:
+        return bool(value(page, f"{items}.some((item) => {fresh} && /{words}/.test(item.innerText))"))
+
+    wait_for(lambda: said(r"#\d+ entered middle · camera"), 60, "an entry")
+    wait_for(lambda: said(r"left middle after \d+\.\d s"), 60, "a leaving")
+    wait_for(lambda: said("crossed sill: (in|out)ward"), 60, "a crossing")
 
 
 def test_the_browser_complains_of_nothing(page: Chrome) -> None:

@@ -140,6 +140,7 @@ class Room:
 
     def __init__(self, bus_url: str) -> None:
         self.faces = 0
+        self.zones: tuple[str, ...] = ()
         self._bus = connect(bus_url)
         self._stop = Event()
         self._thread = Thread(target=self._tell, daemon=True)
@@ -154,7 +155,8 @@ class Room:
         while not self._stop.wait(0.1):
             seq += 1
             seen = tuple(
-                Track(number, (10, 10, 40, 50), 0.9, "confirmed", 9, (0, 0)) for number in range(1, self.faces + 1)
+                Track(number, (10, 10, 40, 50), 0.9, "confirmed", 9, (0, 0), zones=self.zones)
+                for number in range(1, self.faces + 1)
             )
             self._bus.zadd(keys.CAMERAS, {"door": time.time()})
             self._bus.xadd(keys.TRACKS.key("door"), fields(Tracks("door", seq, time.time_ns(), seen)), maxlen=256)

@@ -290,6 +290,43 @@ def test_a_killed_bridge_leaves_no_presence_behind_when_the_camera_is_gone_too(
             assert "door_presence" in json.loads(home.latest(CONFIG))["cmps"]
 
 
+def marked(folder: Path, *zones: str) -> str:
+    path = folder / "cameras.yaml"
+    entries = "".join(f"      - {{name: {zone}, polygon: [[0, 0], [1, 0], [1, 1]]}}\n" for zone in zones)
+    path.write_text(f"cameras:\n  door:\n    zones:\n{entries}", encoding="utf-8")
+    return str(path)
+
+
+def test_a_zones_state_is_kept_and_true_whoever_was_killed_and_erased_with_the_zone(
+    tmp_path: Path, bus_url: str, store_url: str, broker_port: int, room: Room
+) -> None:
+    porch, steps = f"{BASE}/door/zone/porch", f"{BASE}/door/zone/steps"
+    with listening(broker_port) as home:
+        both = marked(tmp_path, "porch", "steps")
+        with bridging(tmp_path, bus_url, store_url, broker_port, CAMERAS_FILE=both) as bridge:
+            home.wait(porch, b'{"occupancy":"OFF","count":0}')
+            room.zones, room.faces = ("porch", "steps"), 2
+            home.wait(porch, b'{"occupancy":"ON","count":2}')
+            home.wait(steps, b'{"occupancy":"ON","count":2}')
+            assert "door.steps.occupancy" in json.loads(home.latest(CONFIG))["cmps"]
+            bridge.kill()
+        room.zones, room.faces = (), 1
+        one = marked(tmp_path, "porch")
+        with bridging(tmp_path, bus_url, store_url, broker_port, CAMERAS_FILE=one):
+            home.wait(porch, b'{"occupancy":"OFF","count":0}')
+            home.wait(steps, b"")
+            configs = [json.loads(payload)["cmps"] for payload in home.payloads(CONFIG)]
+            assert {"p": "binary_sensor"} in [config.get("door.steps.occupancy") for config in configs]
+            wait_for(lambda: "door_presence" in json.loads(home.latest(CONFIG))["cmps"], what="the camera")
+            found = kept(broker_port, "latecomer")
+    assert steps not in found
+    assert {key for key in json.loads(found[CONFIG])["cmps"] if "." in key} == {
+        "door.porch.occupancy",
+        "door.porch.count",
+    }
+    assert found[porch] == b'{"occupancy":"OFF","count":0}'
+
+
 def test_the_bridge_ends_in_time_while_a_broker_accepts_and_never_answers(
     tmp_path: Path, bus_url: str, store_url: str
 ) -> None:

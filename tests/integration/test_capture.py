@@ -164,6 +164,35 @@ def test_wide_frames_are_made_narrower_and_fast_ones_fewer(tmp_path: Path, bus_u
     assert np.median(np.diff([frame.captured_ns for frame in frames])) == pytest.approx(1e8, abs=1e7)
 
 
+def test_no_masked_pixel_leaves_capture(tmp_path: Path, bus_url: str, video: Path) -> None:
+    bus, marked = connect(bus_url), tmp_path / "cameras.yaml"
+    mask = "{name: window, polygon: [[0.25, 0], [0.75, 0], [0.75, 0.5], [0.25, 0.5]]}"
+    marked.write_text(f"cameras:\n  door: {{masks: [{mask}]}}\n  dor: {{masks: [{mask}]}}\n", encoding="utf-8")
+    cameras = f"door={video},hall={video}"
+    with capturing(
+        tmp_path, bus_url, CAMERAS=cameras, FRAME_WIDTH="160", CAMERAS_FILE=str(marked), FRAME_FPS="10"
+    ) as capture:
+        within(10, lambda: min(newest(bus, "door"), newest(bus, "hall")) > 0, "both cameras")
+        masked, whole = follow(bus, 8, "door", after="0"), follow(bus, 8, "hall", after="0")
+        within(6, lambda: "not captured here: dor" in capture.notes().get("cameras.yaml", ""), "the warning")
+    assert masked[0].seq == 1
+    for frame in masked:
+        assert not picture(frame)[:60, 40:120].any()
+        # The rim of one pixel is black too; every pixel of the file is lighter than 10.
+        assert (picture(frame)[62:] > 10).all()
+        assert (picture(frame)[:, :38] > 10).all()
+        assert (picture(frame)[:, 122:] > 10).all()
+    assert all((picture(frame) > 10).all() for frame in whole)
+
+
+def test_a_mistake_in_what_is_marked_is_refused_with_its_place(tmp_path: Path, video: Path) -> None:
+    marked = tmp_path / "cameras.yaml"
+    marked.write_text("cameras:\n  door:\n    mask: []\n", encoding="utf-8")
+    for name in ("capture", "tracker", "iot_bridge", "web"):
+        said = refused(name, tmp_path, CAMERA=str(video), CAMERAS_FILE=str(marked))
+        assert said == f"facewire: {marked}:3:5: expected one of zones, lines, masks, found 'mask'"
+
+
 def test_a_file_that_shall_not_loop_ends_and_that_is_no_trouble(tmp_path: Path, bus_url: str, video: Path) -> None:
     bus = connect(bus_url)
     with capturing(tmp_path, bus_url, CAMERA=str(video), LOOP="false") as capture:

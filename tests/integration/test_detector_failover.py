@@ -127,6 +127,7 @@ def scene(folder: Path, url: str, cache: Path, backend: str = "auto", first: str
     faults.mkdir()
     told = {"MODELS_DIR": str(MODELS), "CACHE_DIR": str(cache), "METRICS_PORT": str(free_port())}
     told |= {"FAULTS": str(faults), "RETRY_S": str(RETRY_S), "DETECTOR_BACKEND": backend, "BUS_URL": url}
+    told["DETECT_EVERY"] = "5"
     with service("detector", folder, command=COMMAND, **told) as running, camera(url):
         scene = Scene(running, url, faults)
         scene.detects_with(first)

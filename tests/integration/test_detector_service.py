@@ -25,7 +25,7 @@ from facewire import keys
 from facewire.boxes import iou
 from facewire.codec import decode
 from facewire.link import connect
-from facewire.messages import Detections, Frame
+from facewire.messages import Detections, Frame, Why, Wish
 from facewire.models import model_path
 from tests import processes
 from tests.integration.door import put
@@ -35,11 +35,15 @@ from tests.servers import free_port, wait_for
 from tests.vulkan import require_vulkan
 
 PREPARED_WITHIN_S = 60
+OF_NO_HOST = {"DETECT_BUSY_PERCENT": "101", "THERMAL_DIR": "/nowhere"}
+"""Settings with which neither load nor heat of the host that runs the tests matter."""
 AWAY = "redis://127.0.0.1:9/0"
 
 
 def detector(folder: Path, bus_url: str, cache: Path = CACHE, **settings: str) -> AbstractContextManager[Running]:
-    told = {"MODELS_DIR": str(MODELS), "CACHE_DIR": str(cache), "METRICS_PORT": str(free_port())} | settings
+    told = {"MODELS_DIR": str(MODELS), "CACHE_DIR": str(cache), "METRICS_PORT": str(free_port())}
+    # As a host that is not busy with other tests would detect.
+    told |= {"DETECT_EVERY": "5"} | settings
     return service("detector", folder, BUS_URL=bus_url, **told)
 
 
@@ -158,6 +162,50 @@ def test_only_due_frames_are_detected_in_and_of_many_the_newest(
         assert running.counted("dropped", reason="late") == 10
 
 
+def test_a_wish_holds_at_once_also_for_who_waits_for_a_later_frame(
+    tmp_path: Path, bus_url: str, picture: np.ndarray
+) -> None:
+    eye, bus = Eye(bus_url, picture), redis.Redis.from_url(bus_url)
+
+    def wish(seq: int, every: int, why: Why) -> None:
+        put(bus, keys.WISHES, Wish("door", seq, eye.frame(seq).captured_ns, every, 300, why))
+
+    with detector(tmp_path, bus_url, CACHE, DETECT_EVERY="auto", **OF_NO_HOST) as running:
+        eye.show(10)
+        assert eye.next().seq == 10
+        wish(10, 300, "nothing new")
+        wait_for(lambda: running.sample("facewire_detector_detect_every", camera="door") == 15, what="the ceiling")
+        for seq in range(11, 25):
+            eye.show(seq)
+        assert eye.count() == 1
+        # Nothing but the wish comes: the newest frame, which was not due, is now.
+        wish(24, 2, "new motion")
+        assert eye.next().seq == 24
+        eye.show(25)
+        eye.show(26)
+        assert eye.next().seq == 26
+        assert running.counted("dropped", reason="late") == 0
+        wait_for(lambda: running.notes().get("detect_every door") == "2 frames, new motion", what="the note")
+        assert running.counted("detections", reason="new motion") >= 1
+
+
+def test_a_hot_host_detects_seldom_and_says_why(tmp_path: Path, bus_url: str, picture: np.ndarray) -> None:
+    zone = tmp_path / "thermal" / "thermal_zone0"
+    zone.mkdir(parents=True)
+    (zone / "type").write_text("cpu-thermal\n")
+    (zone / "temp").write_text("84000\n")
+    eye = Eye(bus_url, picture)
+    with detector(
+        tmp_path, bus_url, DETECT_EVERY="auto", THERMAL_DIR=str(zone.parent), DETECT_EVERY_MAX="12"
+    ) as running:
+        eye.show(10)
+        eye.next()
+        wait_for(lambda: running.notes().get("detect_every door") == "12 frames, hot", what="the note")
+        for seq in range(11, 23):
+            eye.show(seq)
+        assert eye.next().seq == 22
+
+
 def test_what_is_no_frame_is_counted_and_the_next_is_detected_in(
     tmp_path: Path, bus_url: str, picture: np.ndarray
 ) -> None:
@@ -199,6 +247,8 @@ def test_a_missing_model_is_answered_with_how_to_fetch_it(tmp_path: Path) -> Non
         ("DETECTOR_BACKEND", "cuda", "it must be one of: auto, "),
         ("DETECTOR_INPUT", "300x200", "both sides must be multiples of 32"),
         ("DETECT_EVERY", "0", "greater than or equal to 1"),
+        ("DETECT_EVERY", "often", "valid integer"),
+        ("DETECT_HOT_C", "200", "less than or equal to 110"),
         ("CACHE_DIR", "/proc/facewire", "cannot be made"),
     ],
 )

@@ -72,6 +72,51 @@ def test_every_frame_gets_its_tracks_and_the_face_its_story(tmp_path: Path, bus_
     assert cv2.imdecode(np.frombuffer(came.snapshot, np.uint8), cv2.IMREAD_COLOR) is not None
 
 
+def test_zones_and_lines_are_told_of_a_walk_and_a_restart_loses_nobody(
+    tmp_path: Path, bus_url: str, store_url: str
+) -> None:
+    marked = tmp_path / "cameras.yaml"
+    # The walker's centre goes from x = 100 to 280 and stays on y = 190, of 640 x 480.
+    porch = "{name: porch, polygon: [[0.25, 0.1], [1, 0.1], [1, 0.9], [0.25, 0.9]]}"
+    sill = "{name: sill, points: [[0.3, 0.1], [0.3, 0.9]], to_left: in, to_right: out}"
+    marked.write_text(f"cameras:\n  door:\n    zones: [{porch}]\n    lines: [{sill}]\n", encoding="utf-8")
+    walk = door(bus_url, Walker(60, 150, dx=3, frames=range(61)))
+    with tracker(tmp_path, bus_url, store_url, CAMERAS_FILE=str(marked)) as running:
+        walk.play(range(1, 100))
+        wait_for(lambda: len(events(store_url)) == 5, what="all events")
+        assert running.counted("errors") == 0
+
+    told = events(store_url)
+    assert [(event.type, event.zone, event.line, event.direction) for event in told] == [
+        ("appeared", None, None, None),
+        ("entered", "porch", None, None),
+        ("crossed", None, "sill", "in"),
+        ("left_zone", "porch", None, None),
+        ("left", None, None, None),
+    ]
+    assert {event.track_id for event in told} == {1}
+    assert len({event.id for event in told}) == 5
+    # The centre is at 160 px, the zone's edge, in frame 20.
+    assert told[1].at_ns == pytest.approx(stamp(20), abs=stamp(3) - stamp(0))
+    assert told[3].at_ns == told[4].at_ns
+    assert told[3].dwell_s == pytest.approx((told[3].at_ns - told[1].at_ns) / 1e9, abs=1e-3)
+    occupied = [seen.seq for seen in walk.seen if any("porch" in track.zones for track in seen.tracks)]
+    assert occupied == list(range(occupied[0], occupied[-1] + 1))
+    assert stamp(occupied[0]) == told[1].at_ns
+
+    stay = door(bus_url, STANDING)
+    stay.seen.clear()
+    with tracker(tmp_path, bus_url, store_url, CAMERAS_FILE=str(marked)):
+        stay.play(range(100, 112))
+    with tracker(tmp_path, bus_url, store_url, CAMERAS_FILE=str(marked)):
+        stay.play(range(112, 126))
+        # Met anew, and in the zone from the first frame in which it counts.
+        assert [track.zones for track in stay.seen[-1].tracks] == [("porch",)]
+        wait_for(lambda: events(store_url)[-1].type == "entered", what="the entry")
+    ids = [event.id for event in events(store_url)]
+    assert len(set(ids)) == len(ids)
+
+
 def test_frames_in_bursts_of_three_are_all_tracked_and_of_a_longer_one_only_the_newest(
     tmp_path: Path, bus_url: str, store_url: str
 ) -> None:

@@ -23,15 +23,21 @@ from facewire.heartbeat import Heartbeat
 from facewire.link import Link, connect
 from facewire.messages import Frame, Message, Person, Tracks
 from facewire.metrics import Metrics
+from facewire.shapes import Area, Layout, Line
 from facewire.streams import Intake, Publisher, announce
 from tests.servers import wait_for
-from tests.unit.messages import EVENT, TRACK
+from tests.unit.messages import CROSSED, EVENT, LEFT_ZONE, TRACK
 
 # A stream that should end and does not would else be read for five minutes.
 pytestmark = pytest.mark.timeout(60)
 
 NOWHERE = "redis://127.0.0.1:9/0"
 SNAPSHOT = b"\xff\xd8 a face \xff\xd9"
+
+SQUARE = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5))
+LAYOUTS = {
+    "door": Layout((Area("porch", SQUARE),), (Line("sill", ((0.5, 0.0), (0.5, 1.0))),), (Area("window", SQUARE),))
+}
 
 Make = Callable[[str], Link]
 
@@ -53,13 +59,13 @@ def live(bus_url: str, make_link: Make, intake: Intake, metrics: Metrics) -> Ite
 @pytest.fixture
 def client(bus: Link, live: LiveView, metrics: Metrics) -> FlaskClient:
     """A browser on this machine; one Redis is both bus and store."""
-    return create_app(WebSettings(), bus, bus, live, metrics).test_client()
+    return create_app(WebSettings(), bus, bus, live, metrics, LAYOUTS).test_client()
 
 
 @pytest.fixture
 def lost(make_link: Make, live: LiveView, metrics: Metrics) -> FlaskClient:
     """A browser on this machine, while neither bus nor store is there."""
-    return create_app(WebSettings(), make_link(NOWHERE), make_link(NOWHERE), live, metrics).test_client()
+    return create_app(WebSettings(), make_link(NOWHERE), make_link(NOWHERE), live, metrics, LAYOUTS).test_client()
 
 
 def put(bus: Link, stream: keys.Stream, *messages: Message) -> None:
@@ -111,6 +117,24 @@ def test_a_heartbeat_that_is_old_is_not_healthy(client: FlaskClient, tmp_path: P
     capture = services(client)["capture"]
     assert not capture["healthy"]
     assert capture["age_s"] == pytest.approx(60, abs=5)
+
+
+def test_a_camera_tells_what_is_marked_in_its_picture(client: FlaskClient, lost: FlaskClient) -> None:
+    corners = [[0.0, 0.0], [0.5, 0.0], [0.5, 0.5]]
+    for browser in (client, lost):
+        assert browser.get("/api/cameras/door/layout").get_json() == {
+            "zones": [{"name": "porch", "polygon": corners}],
+            "lines": [{"name": "sill", "points": [[0.5, 0.0], [0.5, 1.0]], "to_left": "out", "to_right": "in"}],
+            "masks": [{"name": "window", "polygon": corners}],
+        }
+        assert browser.get("/api/cameras/hall/layout").get_json() == {"zones": [], "lines": [], "masks": []}
+
+
+def test_events_say_where_they_happened(client: FlaskClient, bus: Link) -> None:
+    put(bus, keys.EVENTS, LEFT_ZONE, CROSSED)
+    crossed, went = events(client)
+    assert (crossed["type"], crossed["line"], crossed["direction"]) == ("crossed", "sill", "in")
+    assert (went["type"], went["zone"], went["dwell_s"]) == ("left_zone", "porch", 2.5)
 
 
 def events(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:

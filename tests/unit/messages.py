@@ -1,16 +1,31 @@
 """Messages for tests: one plain example of each, and strategies for all that are valid."""
 
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
 from hypothesis import strategies as st
 
-from facewire.messages import CHANNELS, Detections, Face, FaceEvent, Frame, Message, Person, Track, Tracks
+from facewire.messages import (
+    CHANNELS,
+    EVERY_LIMIT,
+    Detections,
+    Face,
+    FaceEvent,
+    Frame,
+    Message,
+    Person,
+    Track,
+    Tracks,
+    Why,
+    Wish,
+)
 
 LANDMARKS = ((12.0, 14.0), (18.0, 14.0), (15.0, 18.0), (13.0, 22.0), (17.0, 22.0))
 FACE = Face((10.0, 10.5, 20.0, 26.0), 0.875, LANDMARKS)
 FRAME = Frame("door", 7, 1_700_000_000_000_000_007, 2, 2, "bgr24", bytes(range(12)))
 DETECTIONS = Detections("door", 7, 1_700_000_000_000_000_007, "onnxruntime", 1.5, (FACE,))
 TRACK = Track(3, (10.0, 10.5, 20.0, 26.0), 0.875, "confirmed", 12, (-1.5, 0.0), Person("Ada", 0.75, live=True))
+IN_ZONES = replace(TRACK, id=4, zones=("porch", "steps"))
 TRACKS = Tracks("door", 7, 1_700_000_000_000_000_007, (TRACK,))
 EVENT = FaceEvent(
     "door-3-appeared",
@@ -22,9 +37,30 @@ EVENT = FaceEvent(
     1_700_000_000_000_000_007,
     b"\xff\xd8\xff\xd9",
 )
-EXAMPLES: tuple[Message, ...] = (FRAME, DETECTIONS, TRACKS, EVENT)
+ENTERED = replace(EVENT, id="door-3-entered-porch-7", type="entered", snapshot=None, zone="porch")
+LEFT_ZONE = replace(ENTERED, id="door-3-left_zone-porch-7", type="left_zone", dwell_s=2.5)
+CROSSED = replace(
+    EVENT, id="door-3-crossed-sill-7", type="crossed", identity=Person("Ada", 0.75), line="sill", direction="in"
+)
+WISH = Wish("door", 7, 1_700_000_000_000_000_007, 2, 12, "lost face")
+EXAMPLES: dict[str, Message] = {
+    "frame": FRAME,
+    "detections": DETECTIONS,
+    "tracks": TRACKS,
+    "tracks_in_zones": replace(TRACKS, tracks=(TRACK, IN_ZONES)),
+    "event": EVENT,
+    "event_entered": ENTERED,
+    "event_left_zone": LEFT_ZONE,
+    "event_crossed": CROSSED,
+    "wish": WISH,
+}
 
-EventType = Literal["appeared", "identified", "unknown", "left"]
+PLACELESS: tuple[Literal["appeared", "identified", "unknown", "left"], ...] = (
+    "appeared",
+    "identified",
+    "unknown",
+    "left",
+)
 
 cameras = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
 stamps = st.integers(1, 2**63 - 1)
@@ -46,6 +82,7 @@ tracks = st.builds(
     st.integers(0, 10**9),
     points,
     st.none() | people,
+    st.lists(cameras, max_size=3, unique=True).map(tuple),
 )
 
 
@@ -63,10 +100,18 @@ def frames(draw: st.DrawFn) -> Frame:
 def events(draw: st.DrawFn) -> FaceEvent:
     started_ns, at_ns = sorted((draw(stamps), draw(stamps)))
     snapshot = draw(st.none() | st.binary(max_size=64).map(lambda tail: b"\xff\xd8" + tail))
-    kind: EventType = draw(st.sampled_from(("appeared", "identified", "unknown", "left")))
     person, track_id = draw(st.none() | people), draw(st.integers(1, 2**63 - 1))
     event_id = draw(st.text(min_size=1, max_size=128))
-    return FaceEvent(event_id, kind, draw(cameras), track_id, person, started_ns, at_ns, snapshot)
+    place: dict[str, Any] = draw(
+        st.one_of(
+            st.fixed_dictionaries({"type": st.sampled_from(PLACELESS)}),
+            st.fixed_dictionaries({"type": st.just("entered"), "zone": cameras}),
+            st.fixed_dictionaries({"type": st.just("left_zone"), "zone": cameras, "dwell_s": st.floats(0, 1e9)}),
+            st.fixed_dictionaries({"type": st.just("crossed"), "line": cameras, "direction": cameras}),
+        )
+    )
+    stamped: dict[str, Any] = {"camera": draw(cameras), "started_ns": started_ns, "at_ns": at_ns, "snapshot": snapshot}
+    return FaceEvent(id=event_id, track_id=track_id, identity=person, **stamped, **place)
 
 
 any_message: st.SearchStrategy[Message] = st.one_of(
@@ -82,4 +127,13 @@ any_message: st.SearchStrategy[Message] = st.one_of(
     ),
     st.builds(Tracks, cameras, seqs, stamps, st.lists(tracks, max_size=4, unique_by=lambda track: track.id).map(tuple)),
     events(),
+    st.builds(
+        Wish,
+        cameras,
+        seqs,
+        stamps,
+        st.integers(1, EVERY_LIMIT),
+        st.integers(1, EVERY_LIMIT),
+        st.sampled_from(get_args(Why)),
+    ),
 )

@@ -12,11 +12,12 @@ from iot_bridge.discovery import Node, device_publication
 from iot_bridge.payloads import event_publications, faces_publication, health_publication
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication, Topics
+from jinja2 import Environment
 
 from facewire.health import Health
 from facewire.messages import FaceEvent, Person, Tracks
 from facewire.settings import load
-from tests.unit.messages import EVENT, TRACK, TRACKS, cameras, events
+from tests.unit.messages import CROSSED, ENTERED, EVENT, LEFT_ZONE, TRACK, TRACKS, cameras, events
 
 TOPICS = Topics("facewire", "door-pi")
 NODE = Node(TOPICS, "Door", "homeassistant")
@@ -90,6 +91,18 @@ def test_an_event_says_what_happened() -> None:
     }
 
 
+def test_an_event_says_where_it_happened() -> None:
+    places = {"zone", "line", "direction", "dwell_s"}
+    said = [fields(event_publications(event, TOPICS)[-1]) for event in (ENTERED, LEFT_ZONE, CROSSED, EVENT)]
+    assert [{name: told[name] for name in places & told.keys()} for told in said] == [
+        {"zone": "porch"},
+        {"zone": "porch", "dwell_s": 2.5},
+        {"line": "sill", "direction": "in"},
+        {},
+    ]
+    assert [told["event_type"] for told in said] == ["entered", "left_zone", "crossed", "appeared"]
+
+
 @given(events())
 def test_no_event_is_retained_and_each_says_when_it_was(event: FaceEvent) -> None:
     told = event_publications(event, TOPICS)[-1]
@@ -121,6 +134,7 @@ def test_faces_say_where_they_are_and_leave_out_who_does_not_count_yet() -> None
         "state": "confirmed",
         "velocity": [-1.5, 0.0],
         "identity": {"name": "Ada", "similarity": 0.75, "live": True},
+        "zones": [],
     }
     assert said["faces"][1]["score"] == 0.123
 
@@ -173,7 +187,7 @@ def test_entities_listen_to_what_the_bridge_says() -> None:
     snapshot, told = event_publications(EVENT, TOPICS)
     assert components["door_event"]["stat_t"] == told.topic
     assert components["door_snapshot"]["img_t"] == snapshot.topic
-    for key in ("fps", "latency", "backend", "problem"):
+    for key in ("fps", "latency", "backend", "problem", "door_detect_every"):
         assert components[key]["stat_t"] == health_publication([], [], TOPICS).topic
 
 
@@ -185,8 +199,43 @@ def test_a_camera_that_is_removed_is_named_by_its_platform_alone() -> None:
         "door_count": {"p": "sensor"},
         "door_event": {"p": "event"},
         "door_snapshot": {"p": "image"},
+        "door_detect_every": {"p": "sensor"},
     }
     assert "unique_id" in components["hall_presence"]
+
+
+def test_each_zone_has_its_occupancy_and_count_below_its_camera() -> None:
+    components = described(replace(NODE, zones={"door": ("porch", "the-steps"), "attic": ("roof",)}), "door")["cmps"]
+    zones = {key: component for key, component in components.items() if "." in key}
+    assert set(zones) == {f"door.{zone}.{leaf}" for zone in ("porch", "the-steps") for leaf in ("occupancy", "count")}
+    occupancy = zones["door.the-steps.occupancy"]
+    assert (occupancy["p"], occupancy["dev_cla"]) == ("binary_sensor", "occupancy")
+    assert occupancy["stat_t"] == TOPICS.zone("door", "the-steps") == "facewire/door-pi/door/zone/the-steps"
+    assert occupancy["val_tpl"] == "{{ value_json.occupancy }}"
+    assert occupancy["avty"] == components["door_presence"]["avty"]
+    assert occupancy["default_entity_id"] == "binary_sensor.facewire_door_pi_door_the_steps_occupancy"
+    for component in zones.values():
+        assert set(component) <= ABBREVIATIONS.keys() | FULL_NAMES
+
+
+def test_zones_and_cameras_of_similar_names_share_no_unique_id() -> None:
+    zones = {"a": ("b", "b_c", "count"), "a_b": ("c", "b"), "a_b_c": ("count",)}
+    components = described(replace(NODE, zones=zones), *zones)["cmps"]
+    assert len({component["unique_id"] for component in components.values()}) == len(components) == 3 * 5 + 4 + 6 * 2
+
+
+def test_a_zone_that_is_removed_is_named_by_its_platform_alone() -> None:
+    node = replace(NODE, zones={"door": ("porch",)})
+    components = fields(device_publication(node, ["door"], removed_zones=[("door", "steps"), ("attic", "roof")]))[
+        "cmps"
+    ]
+    assert {key: component for key, component in components.items() if set(component) == {"p"}} == {
+        "door.steps.occupancy": {"p": "binary_sensor"},
+        "door.steps.count": {"p": "sensor"},
+        "attic.roof.occupancy": {"p": "binary_sensor"},
+        "attic.roof.count": {"p": "sensor"},
+    }
+    assert "unique_id" in components["door.porch.count"]
 
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
@@ -195,7 +244,7 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
 def unique_ids(node: str, *names: str) -> set[str]:
     components = described(Node(Topics("facewire", node), "x", "homeassistant"), *names)["cmps"]
     ids = {component["unique_id"] for component in components.values()}
-    assert len(ids) == len(components) == 4 * len(names) + 4
+    assert len(ids) == len(components) == 5 * len(names) + 4
     return ids
 
 
@@ -210,8 +259,19 @@ def test_nodes_and_cameras_of_similar_names_share_no_unique_id() -> None:
 
 def test_the_description_of_sixteen_cameras_stays_small() -> None:
     many = device_publication(NODE, [f"camera-{number:02}" for number in range(16)])
-    assert len(many.payload) < 32_000
-    assert len(device_publication(NODE, ["door"]).payload) < 3_000
+    assert len(many.payload) < 40_000
+    assert len(device_publication(NODE, ["door"]).payload) < 4_000
+
+
+def test_the_detect_interval_is_read_from_the_detectors_note() -> None:
+    sensor = described(NODE, "door")["cmps"]["door_detect_every"]
+    # Home Assistant's templates are Jinja; to it, a state of `None` is unknown.
+    state, attributes = (Environment().from_string(sensor[key]) for key in ("val_tpl", "json_attr_tpl"))
+    noted = Health("detector", "1", 0.0, healthy=True, notes={"detect_every door": "2 frames, new motion"})
+    for healths, expected in (([noted], ("2", "new motion")), ([], ("None", "None"))):
+        told = fields(health_publication(healths, [], TOPICS))
+        rendered = (state.render(value_json=told), json.loads(attributes.render(value_json=told))["reason"])
+        assert rendered == expected
 
 
 # ---- topics and settings
@@ -228,6 +288,15 @@ def test_no_topic_has_a_wildcard_or_an_empty_level(node: str, camera: str) -> No
         assert all(topic.split("/"))
     assert len(set(named)) == len(leaves)
     assert topics.camera(topics.of(camera, "availability")) == camera
+    assert not any(map(topics.zone_of, named))
+
+
+@given(names, cameras, cameras)
+def test_a_zones_topic_names_its_camera_and_zone(node: str, camera: str, zone: str) -> None:
+    topics = Topics("home/faces", node)
+    topic = topics.zone(camera, zone)
+    assert topics.zone_of(topic) == (camera, zone)
+    assert topic.split("/")[:-3] == topics.any_zone.split("/")[:-3]
 
 
 @pytest.mark.parametrize("prefix", ["facewire", "home/faces", "home.faces", "Zuhause/Tür"])

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from facewire.codec import LIMIT_BYTES, RejectedMessageError, decode, encode
 from facewire.messages import Detections, Face, Frame, InsaneValueError, Message, Tracks
-from tests.unit.messages import DETECTIONS, EVENT, EXAMPLES, FACE, FRAME, LANDMARKS, TRACK, TRACKS, any_message
+from tests.unit.messages import (
+    CROSSED,
+    DETECTIONS,
+    EVENT,
+    EXAMPLES,
+    FACE,
+    FRAME,
+    LANDMARKS,
+    LEFT_ZONE,
+    TRACK,
+    TRACKS,
+    any_message,
+)
 
 REASONS = {"oversized", "not_msgpack", "version", "type", "missing_key", "wrong_type", "insane"}
 
@@ -50,7 +62,7 @@ def test_a_flipped_byte_is_a_message_or_a_refusal_and_nothing_else(message: Mess
 @example(b"\xde\xff\xff")
 @example(b"\xc1")
 def test_arbitrary_bytes_are_refused(raw: bytes) -> None:
-    for message in EXAMPLES:
+    for message in EXAMPLES.values():
         assert reason(raw, type(message)) in REASONS
 
 
@@ -60,21 +72,21 @@ def test_a_truncated_message_is_refused(message: Message, data: st.DataObject) -
     assert reason(raw[: data.draw(st.integers(0, len(raw) - 1))], type(message)) == "not_msgpack"
 
 
-@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.TYPE)
+@pytest.mark.parametrize("message", EXAMPLES.values(), ids=EXAMPLES)
 def test_unknown_keys_are_ignored(message: Message) -> None:
     assert decode(changed(message, later="addition"), type(message)) == message
 
 
-@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.TYPE)
+@pytest.mark.parametrize("message", EXAMPLES.values(), ids=EXAMPLES)
 def test_each_required_key_is_missed(message: Message) -> None:
-    optional = {"snapshot", "v", "t"}
+    optional = {"snapshot", "zone", "line", "direction", "dwell_s", "v", "t"}
     for key in fields_of(message).keys() - optional:
         fields = fields_of(message)
         del fields[key]
         assert reason(msgpack.packb(fields), type(message)) == "missing_key", key
 
 
-@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.TYPE)
+@pytest.mark.parametrize("message", EXAMPLES.values(), ids=EXAMPLES)
 def test_another_version_or_type_is_refused(message: Message) -> None:
     assert reason(changed(message, v=2), type(message)) == "version"
     assert reason(changed(message, t="other"), type(message)) == "type"
@@ -94,6 +106,11 @@ def test_what_cannot_be_true_is_refused() -> None:
     assert reason(changed(FRAME, camera="../etc"), Frame) == "insane"
     assert reason(changed(DETECTIONS, inference_ms=math.nan), Detections) == "insane"
     assert reason(changed(EVENT, snapshot=b"no jpeg"), type(EVENT)) == "insane"
+    for wrong in ({"zone": "porch"}, {"type": "entered"}, {"type": "entered", "zone": "A/b"}, {"type": "left_zone"}):
+        assert reason(changed(EVENT, **wrong), type(EVENT)) == "insane"
+    assert reason(changed(LEFT_ZONE, dwell_s=-0.1), type(EVENT)) == "insane"
+    assert reason(changed(LEFT_ZONE, dwell_s=math.nan), type(EVENT)) == "insane"
+    assert reason(changed(CROSSED, direction=None), type(EVENT)) == "insane"
     twice = fields_of(TRACKS)["tracks"] * 2
     assert reason(changed(TRACKS, tracks=twice), Tracks) == "insane"
 

@@ -4,18 +4,21 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from capture.camera import Camera
+from capture.masking import Veil
 from capture.opencv import open_file
 from capture.outlet import Outlet
 from capture.service import run
 from capture.settings import CaptureSettings
 from capture.sources import Source, file_path
 from facewire import keys
-from facewire.service import keep_running, running
+from facewire.layouts import layouts
+from facewire.service import Service, keep_running, running
 from facewire.settings import load, stop_operator
+from facewire.shapes import Layout
 from facewire.streams import Publisher
 
 END_WITHIN_S = 3.0
@@ -54,9 +57,19 @@ def serve() -> int:
     settings = load(CaptureSettings)
     for source in settings.sources:
         require_video(source, settings.demo_clip)
+    marked = layouts(settings)
     with running("capture", settings) as service:
         frames = Publisher(service.bus, keys.FRAMES, service.metrics)
-        cameras = [Camera(source, service, Outlet(source.name, frames, service.metrics)) for source in settings.sources]
+        warn_of_strangers(service, marked)
+        cameras = [
+            Camera(
+                source,
+                service,
+                Outlet(source.name, frames, service.metrics),
+                Veil(marked.get(source.name, Layout()).masks),
+            )
+            for source in settings.sources
+        ]
         for camera in cameras:
             camera.start()
         keep_running(service, lambda: run(service, cameras))
@@ -66,6 +79,15 @@ def serve() -> int:
         # A thread that OpenCV still holds would be torn down amid C++ code, which may abort.
         os._exit(0)
     return 0
+
+
+def warn_of_strangers(service: Service[CaptureSettings], marked: Iterable[str]) -> None:
+    """Tell people of names in `cameras.yaml` that no camera here has: a mask under a wrong name hides nothing."""
+    strangers = sorted(set(marked) - {source.name for source in service.settings.sources})
+    if strangers:
+        names = ", ".join(strangers)
+        service.heartbeat.note(service.settings.cameras_file.name, f"names cameras that are not captured here: {names}")
+        service.log.warning("cameras.yaml names cameras that are not captured here", names=names)
 
 
 def require_video(source: Source, demo_clip: Path) -> None:

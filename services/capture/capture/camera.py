@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from threading import Thread
 
+from capture.masking import Veil
 from capture.opencv import cv2, open_camera, open_file
 from capture.outlet import Outlet
 from capture.reading import camera_pictures, file_pictures
@@ -28,9 +29,10 @@ class Camera:
         source: where the pictures come from.
         service: settings, metrics, log and the signal to stop.
         outlet: where the frames go.
+        veil: covers what nobody shall see.
     """
 
-    def __init__(self, source: Source, service: Service[CaptureSettings], outlet: Outlet) -> None:
+    def __init__(self, source: Source, service: Service[CaptureSettings], outlet: Outlet, veil: Veil) -> None:
         self.source = source
         self.frames = 0
         self.size = (0, 0)
@@ -38,6 +40,7 @@ class Camera:
         self._file = file_path(source, service.settings.demo_clip)
         self._service = service
         self._outlet = outlet
+        self._veil = veil
         self._lost = "has sent no picture yet"
         self._seen_s = time.monotonic()
         self._thread = Thread(target=self._keep_following, name=f"camera {source.name}", daemon=True)
@@ -109,7 +112,9 @@ class Camera:
         self.frames += 1
         self._seen_s = time.monotonic()
         self._lost = ""
-        self._outlet.publish(small, captured_ns)
+        with self._service.metrics.stage("mask"):
+            covered = self._veil.cover(small)
+        self._outlet.publish(covered, captured_ns)
 
     def _lose(self, why: str) -> None:
         if self._service.stop.is_set():

@@ -6,10 +6,10 @@ from pydantic import Field, field_validator, model_validator
 
 from capture.demo.truth import CLIP
 from capture.sources import Source, parse_camera, parse_cameras
-from facewire.settings import Settings
+from facewire.settings import LayoutSettings
 
 
-class CaptureSettings(Settings):
+class CaptureSettings(LayoutSettings):
     """Settings of capture; see its README."""
 
     camera: str = Field("", repr=False, examples=["/dev/video0"])

@@ -2,17 +2,21 @@
 
 import argparse
 import sys
+import time
 
 import cv2
 
+from detector.cadence import Cadence
 from detector.choosing import BackendInUse
 from detector.converting import command
 from detector.finding import FaceFinder
+from detector.pacing import USUAL
 from detector.precision import FP32, PRECISIONS
 from detector.service import run
 from detector.settings import DetectorSettings
 from detector.shipping import TARGETS
 from detector.steps import STEPS, artifacts_of, do_step
+from detector.strain import Host
 from detector.tuning_step import tune, tuning_arguments
 from facewire import keys
 from facewire.service import keep_running, running
@@ -48,15 +52,17 @@ def serve(settings: DetectorSettings) -> None:
     # One resize of a small picture: OpenCV's threads would cost more than they bring.
     cv2.setNumThreads(1)
     with running("detector", settings) as service:
-        frames = Wanted(keys.FRAMES, newest=True, every=settings.detect_every)
-        reader = StreamReader(service.bus, service.intake, service.metrics, [frames])
+        frames = Wanted(keys.FRAMES, newest=True, every=settings.detect_every or USUAL)
+        reader = StreamReader(service.bus, service.intake, service.metrics, [frames, Wanted(keys.WISHES)])
         detections = Publisher(service.bus, keys.DETECTIONS, service.metrics)
         finder = FaceFinder(settings.score_threshold, service.metrics)
         artifacts = artifacts_of(settings)
         wanted = settings.detector_backend
         backend = BackendInUse(wanted, artifacts, service.log, service.heartbeat, service.metrics, service.stop)
+        host = Host(settings.thermal_dir, time.monotonic)
+        cadence = Cadence(settings, host, service.heartbeat, service.metrics)
         try:
-            keep_running(service, lambda: run(service, reader, detections, finder, backend))
+            keep_running(service, lambda: run(service, reader, detections, finder, backend, cadence))
         finally:
             backend.close()
 

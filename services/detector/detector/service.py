@@ -1,28 +1,43 @@
-"""Find faces in the frames that are due. Reads `frames:{camera}`, writes `detections:{camera}`."""
+"""Find faces in the frames that are due.
+
+Reads `frames:{camera}`, and `wishes:{camera}` for when they are; writes `detections:{camera}`.
+"""
+
+import time
 
 from detector.backends import BackendError
+from detector.cadence import Cadence
 from detector.choosing import BackendInUse
 from detector.finding import FaceFinder
 from detector.settings import DetectorSettings
-from facewire.messages import Frame
+from facewire import keys
+from facewire.messages import Frame, Wish
 from facewire.service import Service
 from facewire.streams import Publisher, StreamReader
+
+MS_PER_S = 1000
 
 
 def run(
     service: Service[DetectorSettings],
-    frames: StreamReader,
+    inbox: StreamReader,
     detections: Publisher,
     finder: FaceFinder,
     backend: BackendInUse,
+    cadence: Cadence,
 ) -> None:
     """Publish the faces of each due frame, newest first, until the service stops."""
-    for frame in frames.messages(service.stop):
-        if isinstance(frame, Frame):
+    for message in inbox.messages(service.stop):
+        if isinstance(message, Wish):
+            inbox.pace(keys.FRAMES.key(message.camera), cadence.hear(message), message.seq)
+        elif isinstance(message, Frame):
+            started_s = time.perf_counter()
             try:
-                found = finder.find(frame, backend)
+                found = finder.find(message, backend)
             except BackendError as error:
                 backend.blame(error)
                 continue
             detections.publish(found)
-            service.metrics.handled(frame.camera, frame.captured_ns)
+            spent_ms = (time.perf_counter() - started_s) * MS_PER_S
+            inbox.pace(keys.FRAMES.key(message.camera), cadence.detected(message, spent_ms))
+            service.metrics.handled(message.camera, message.captured_ns)

@@ -6,6 +6,7 @@ from threading import Thread
 
 from facewire import keys
 from facewire.groups import GroupReader
+from facewire.layouts import layouts
 from facewire.service import Service, keep_running, running
 from facewire.settings import load
 from facewire.streams import StreamReader, Wanted
@@ -21,16 +22,19 @@ from iot_bridge.topics import Publication, Topics
 def main() -> int:
     """Run the service until it is told to stop."""
     settings = load(BridgeSettings)
+    marked = layouts(settings)
+    zones = {camera: [zone.name for zone in layout.zones] for camera, layout in marked.items()}
     with running("iot-bridge", settings) as service:
-        node = Node(Topics(settings.topic_prefix, settings.node_id), settings.node_name, settings.discovery_prefix)
-        will = Publication(node.topics.availability, b"offline", retain=True)
+        topics = Topics(settings.topic_prefix, settings.node_id)
+        node = Node(topics, settings.node_name, settings.discovery_prefix, zones)
+        will = Publication(topics.availability, b"offline", retain=True)
         broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
-        home = Home(node, lambda camera: camera_state(camera, node.topics, settings), time.monotonic, broker.say)
+        home = Home(node, lambda camera: camera_state(camera, node, settings), time.monotonic, broker.say)
         broker.start(
             home.say_everything,
             node.birth_topic,
-            lambda topic: home.remember(node.topics.camera(topic)),
-            node.topics.any_camera_availability,
+            lambda topic: remember(home, topic),
+            [topics.any_camera_availability, topics.any_zone],
         )
         try:
             serve(service, broker, home)
@@ -39,9 +43,19 @@ def main() -> int:
     return 0
 
 
-def camera_state(camera: str, topics: Topics, settings: BridgeSettings) -> CameraState:
+def camera_state(camera: str, node: Node, settings: BridgeSettings) -> CameraState:
     """Return the state of a camera of which nothing was said yet."""
-    return CameraState(camera, topics, settings.faces_hz, settings.presence_off_after_s)
+    zones = node.zones.get(camera, ())
+    return CameraState(camera, node.topics, settings.faces_hz, settings.presence_off_after_s, zones)
+
+
+def remember(home: Home, topic: str) -> None:
+    """Let the home know of a topic under which the broker kept something of an earlier run."""
+    found = home.node.topics.zone_of(topic)
+    if found is None:
+        home.remember(home.node.topics.camera(topic))
+    else:
+        home.remember_zone(*found)
 
 
 def serve(service: Service[BridgeSettings], broker: Broker, home: Home) -> None:

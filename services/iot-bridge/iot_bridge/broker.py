@@ -51,7 +51,8 @@ class Broker:
         self._seldom = Seldom()
         self._on_up: Callable[[], None] = lambda: None
         self._on_memory: Callable[[str], None] = lambda _topic: None
-        self._birth_topic = self._memory_filter = ""
+        self._birth_topic = ""
+        self._memory_filters: Sequence[str] = ()
         self._was_up = False
         self._client = _make_client(settings)
         self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
@@ -61,18 +62,22 @@ class Broker:
         self._client.on_message = self._heard
 
     def start(
-        self, on_up: Callable[[], None], birth_topic: str, on_memory: Callable[[str], None], memory_filter: str
+        self,
+        on_up: Callable[[], None],
+        birth_topic: str,
+        on_memory: Callable[[str], None],
+        memory_filters: Sequence[str],
     ) -> None:
         """Connect, now or when the broker is there.
 
         Args:
             on_up: called whenever the broker, or Home Assistant behind it, may know nothing of us.
             birth_topic: where Home Assistant says `online`.
-            on_memory: called with each topic of `memory_filter` under which the broker has kept something.
-            memory_filter: matches what an earlier run may have left behind.
+            on_memory: called with each topic of `memory_filters` under which the broker has kept something.
+            memory_filters: match what an earlier run may have left behind.
         """
         self._on_up, self._birth_topic = on_up, birth_topic
-        self._on_memory, self._memory_filter = on_memory, memory_filter
+        self._on_memory, self._memory_filters = on_memory, memory_filters
         self._wait()
         self._client.connect_async(self._host, self._port, KEEPALIVE_S)
         self._client.loop_start()
@@ -145,7 +150,7 @@ class Broker:
         self._was_up = True
         self._heartbeat.ready("mqtt")
         self._log.info("connected to the broker", broker=self._address)
-        client.subscribe([(self._birth_topic, 1), (self._memory_filter, 1)])
+        client.subscribe([(topic, 1) for topic in (self._birth_topic, *self._memory_filters)])
         self._on_up()
 
     def _disconnected(

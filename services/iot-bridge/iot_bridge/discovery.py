@@ -5,8 +5,8 @@ entities; an entity is removed by naming its platform alone once, the device by 
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, get_args
 
@@ -24,6 +24,8 @@ class Node:
     topics: Topics
     name: str
     discovery_prefix: str
+    zones: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The zones of each camera that has some."""
 
     @property
     def config_topic(self) -> str:
@@ -42,15 +44,20 @@ class Node:
         return re.sub(r"[^a-zA-Z0-9_-]", "_", f"{self.topics.prefix}_{self.topics.node}")
 
 
-def device_publication(node: Node, cameras: Iterable[str], removed: Iterable[str] = ()) -> Publication:
+def device_publication(
+    node: Node, cameras: Iterable[str], removed: Iterable[str] = (), removed_zones: Iterable[tuple[str, str]] = ()
+) -> Publication:
     """Describe the node with its cameras.
 
     Args:
         node: who speaks.
         cameras: the cameras there are.
         removed: cameras whose entities Home Assistant shall forget.
+        removed_zones: the same, of single zones; each with its camera.
     """
     components: dict[str, Any] = {}
+    for camera, zone in sorted(removed_zones):
+        components |= {key: {"p": entity["p"]} for key, entity in _zone(node, camera, zone).items()}
     for camera in sorted(removed):
         components |= {key: {"p": entity["p"]} for key, entity in _camera(node, camera).items()}
     for camera in sorted(cameras):
@@ -68,7 +75,6 @@ def device_publication(node: Node, cameras: Iterable[str], removed: Iterable[str
 
 def _camera(node: Node, camera: str) -> dict[str, Any]:
     topics = node.topics
-    both = [{"t": topics.availability}, {"t": topics.of(camera, "availability")}]
     entities: dict[str, dict[str, Any]] = {
         "presence": {
             "p": "binary_sensor",
@@ -97,9 +103,55 @@ def _camera(node: Node, camera: str) -> dict[str, Any]:
             "cont_type": "image/jpeg",
         },
     }
+    described = {f"{camera}_{leaf}": entity for leaf, entity in entities.items()}
+    found = {key: _of_camera(node, camera, key, entity) for key, entity in described.items()}
+    for zone in node.zones.get(camera, ()):
+        found |= _zone(node, camera, zone)
+    # The detector's, not the camera's: available as the node is.
+    cadence = f"{camera}_detect_every"
+    return found | {cadence: _identified(node, cadence, _cadence(node, camera))}
+
+
+def _zone(node: Node, camera: str, zone: str) -> dict[str, Any]:
+    state = {"stat_t": node.topics.zone(camera, zone)}
+    entities: dict[str, dict[str, Any]] = {
+        "occupancy": {
+            "p": "binary_sensor",
+            "name": f"{camera} {zone} occupancy",
+            "dev_cla": "occupancy",
+            "val_tpl": "{{ value_json.occupancy }}",
+        },
+        "count": {
+            "p": "sensor",
+            "name": f"{camera} {zone} faces",
+            "val_tpl": "{{ value_json.count }}",
+            "stat_cla": "measurement",
+            "unit_of_meas": "faces",
+            "ic": "mdi:face-recognition",
+        },
+    }
+    # With dots: no name holds one, so that zone `b_c` of camera `a` is not zone `c` of camera `a_b`.
+    described = {f"{camera}.{zone}.{leaf}": entity | state for leaf, entity in entities.items()}
+    return {key: _of_camera(node, camera, key, entity) for key, entity in described.items()}
+
+
+def _of_camera(node: Node, camera: str, key: str, entity: dict[str, Any]) -> dict[str, Any]:
+    both = [{"t": node.topics.availability}, {"t": node.topics.of(camera, "availability")}]
+    return _identified(node, key, entity | {"avty": both, "avty_mode": "all"})
+
+
+def _cadence(node: Node, camera: str) -> dict[str, Any]:
+    note = f"((value_json.services.get('detector') or {{}}).get('detect_every {camera}', 'None'))"
     return {
-        f"{camera}_{leaf}": _identified(node, f"{camera}_{leaf}", entity | {"avty": both, "avty_mode": "all"})
-        for leaf, entity in entities.items()
+        "p": "sensor",
+        "name": f"{camera} detect interval",
+        "stat_t": node.topics.health,
+        # "5 frames, moving face": frames per detection, and why.
+        "val_tpl": f"{{{{ {note}.split(' ')[0] }}}}",
+        "json_attr_t": node.topics.health,
+        "json_attr_tpl": f"{{{{ {{'reason': {note}.split(', ')[-1]}} | tojson }}}}",
+        "unit_of_meas": "frames",
+        "ent_cat": "diagnostic",
     }
 
 
@@ -145,7 +197,7 @@ def _identified(node: Node, key: str, entity: dict[str, Any]) -> dict[str, Any]:
     # No name holds a dot: else node `a_b` with camera `c`, and node `a` with camera `b_c`, would be one.
     names = {
         "unique_id": f"{node.object_id}.{key}",
-        "default_entity_id": f"{entity['p']}.{node.object_id}_{key}".replace("-", "_"),
+        "default_entity_id": f"{entity['p']}." + re.sub(r"[-.]", "_", f"{node.object_id}_{key}"),
     }
     return entity | names
 

@@ -79,6 +79,15 @@ class Home:
             if CAMERA_NAME.fullmatch(camera) and camera not in self._cameras:
                 self._say(self._add(camera))
 
+    def remember_zone(self, camera: str, zone: str) -> None:
+        """Take in a zone of which an earlier run left a state behind: one that is no more is erased."""
+        with self._lock:
+            if zone in self.node.zones.get(camera, ()) or not all(map(CAMERA_NAME.fullmatch, (camera, zone))):
+                return
+            farewell = device_publication(self.node, self._cameras, removed_zones=[(camera, zone)])
+            erased = Publication(self.node.topics.zone(camera, zone), b"", retain=True)
+            self._say([farewell, device_publication(self.node, self._cameras), erased])
+
     def say_everything(self) -> None:
         """Say all that a broker or a Home Assistant without memory must be told."""
         with self._lock:

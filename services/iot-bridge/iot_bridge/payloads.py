@@ -24,7 +24,7 @@ def event_publications(event: FaceEvent, topics: Topics) -> list[Publication]:
 
     An event is never retained: who comes later must not act on it.
     """
-    fields = {
+    fields: dict[str, Any] = {
         "event_type": event.type,
         "id": event.id,
         "camera": event.camera,
@@ -34,6 +34,8 @@ def event_publications(event: FaceEvent, topics: Topics) -> list[Publication]:
         "at_ns": event.at_ns,
         "captured_ns": event.at_ns,
     }
+    places = {"zone": event.zone, "line": event.line, "direction": event.direction, "dwell_s": event.dwell_s}
+    fields |= {name: place for name, place in places.items() if place is not None}
     told = Publication(topics.of(event.camera, "event"), packed(fields))
     if event.snapshot is None:
         return [told]
@@ -50,6 +52,7 @@ def faces_publication(tracks: Tracks, topics: Topics) -> Publication:
             "state": track.state,
             "velocity": track.velocity,
             "identity": msgspec.to_builtins(track.identity),
+            "zones": track.zones,
         }
         for track in tracks.tracks
         if track.state != "tentative"

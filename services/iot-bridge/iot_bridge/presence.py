@@ -1,8 +1,11 @@
 """Decide what a camera's retained states are, from its tracks and the time that passes."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from facewire.messages import Tracks
-from iot_bridge.payloads import faces_publication
-from iot_bridge.topics import Publication, Topics
+from iot_bridge.payloads import faces_publication, packed
+from iot_bridge.topics import Publication, Topics, zone_leaf
 
 SILENT_AFTER_S = 5.0
 RETAINED = ("availability", "presence", "count", "snapshot")
@@ -16,15 +19,19 @@ class CameraState:
         topics: names of topics.
         faces_hz: how often faces are told while there are some.
         off_after_s: how long nobody must be seen until presence is off.
+        zones: what is marked in its picture.
     """
 
-    def __init__(self, camera: str, topics: Topics, faces_hz: float, off_after_s: float) -> None:
+    def __init__(
+        self, camera: str, topics: Topics, faces_hz: float, off_after_s: float, zones: Sequence[str] = ()
+    ) -> None:
         self._camera = camera
         self._topics = topics
         self._every_s = 1 / faces_hz
         self._off_after_s = off_after_s
         self._said: dict[str, str] = {}
         self._heard_s = self._seen_s = self._told_s = float("-inf")
+        self._zone_seen_s = dict.fromkeys(zones, float("-inf"))
 
     def expect(self, now_s: float) -> None:
         """Count its silence from now."""
@@ -33,11 +40,13 @@ class CameraState:
     def update(self, tracks: Tracks, now_s: float) -> list[Publication]:
         """Take in the tracks of a frame; returns what is new."""
         self._heard_s = now_s
-        count = sum(track.state != "tentative" for track in tracks.tracks)
+        faces = [track for track in tracks.tracks if track.state != "tentative"]
+        count = len(faces)
         gone = not count and self._said.get("count", "0") != "0"
         if count:
             self._seen_s = now_s
         changes = [*self._say("availability", "online"), *self._presence(now_s), *self._say("count", str(count))]
+        changes += self._zones(Counter(zone for face in faces for zone in face.zones), now_s)
         if gone or (count and now_s - self._told_s >= self._every_s):
             self._told_s = now_s
             changes.append(faces_publication(tracks, self._topics))
@@ -48,7 +57,9 @@ class CameraState:
         if self.silent_s(now_s) < SILENT_AFTER_S:
             return []
         self._seen_s = float("-inf")
-        return [*self._say("availability", "offline"), *self._say("presence", "OFF"), *self._say("count", "0")]
+        self._zone_seen_s = dict.fromkeys(self._zone_seen_s, float("-inf"))
+        gone = [*self._say("availability", "offline"), *self._say("presence", "OFF"), *self._say("count", "0")]
+        return [*gone, *self._zones(Counter(), now_s)]
 
     def silent_s(self, now_s: float) -> float:
         """Return how long nothing was heard of it."""
@@ -60,11 +71,24 @@ class CameraState:
 
     def erased(self) -> list[Publication]:
         """Return what makes the broker forget the camera, its last picture too."""
-        return [self._publication(leaf, "") for leaf in RETAINED]
+        zones = [zone_leaf(zone) for zone in self._zone_seen_s]
+        return [self._publication(leaf, "") for leaf in (*RETAINED, *zones)]
 
     def _presence(self, now_s: float) -> list[Publication]:
-        here = now_s - self._seen_s <= self._off_after_s
-        return self._say("presence", "ON" if here else "OFF")
+        return self._say("presence", self._on_off(self._seen_s, now_s))
+
+    def _zones(self, counts: Counter[str], now_s: float) -> list[Publication]:
+        """Say how many are in each zone; the tracker says it with each frame, so that nothing is to be remembered."""
+        said: list[Publication] = []
+        for zone in self._zone_seen_s:
+            if counts[zone]:
+                self._zone_seen_s[zone] = now_s
+            fields = {"occupancy": self._on_off(self._zone_seen_s[zone], now_s), "count": counts[zone]}
+            said += self._say(zone_leaf(zone), packed(fields).decode())
+        return said
+
+    def _on_off(self, seen_s: float, now_s: float) -> str:
+        return "ON" if now_s - seen_s <= self._off_after_s else "OFF"
 
     def _say(self, leaf: str, text: str) -> list[Publication]:
         if self._said.get(leaf) == text:

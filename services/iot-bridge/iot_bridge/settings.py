@@ -5,14 +5,14 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from facewire.settings import Settings
+from facewire.settings import LayoutSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 # A `+` or `#` would make it a filter; `$` is the broker's own; a `/` at an end makes a level without a name.
 Prefix = Annotated[str, StringConstraints(pattern=r"^[^+#\s/$]([^+#\s]{0,62}[^+#\s/])?$")]
 
 
-class BridgeSettings(Settings):
+class BridgeSettings(LayoutSettings):
     """Settings of the bridge; see its README."""
 
     mqtt_host: str = Field("127.0.0.1", examples=["192.168.1.10"])

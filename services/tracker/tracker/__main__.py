@@ -1,5 +1,6 @@
-"""`python -m tracker` runs the service."""
+"""`python -m tracker` runs the service; `python -m tracker replay` runs a recording through it."""
 
+import argparse
 import sys
 from collections.abc import Callable
 from itertools import count
@@ -7,55 +8,57 @@ from itertools import count
 import cv2
 
 from facewire import keys
+from facewire.layouts import layouts
 from facewire.service import Service, keep_running, running
 from facewire.settings import load, stop_operator
 from facewire.streams import Publisher, StreamReader, Wanted
+from tracker import replaying
+from tracker.following import Following
 from tracker.outbox import Outbox
 from tracker.service import run
 from tracker.settings import TrackerSettings
 from tracker.sources import MissingError, source
-from tracker.tracking import CameraTracker, Rules
+from tracker.zones import Places
 
 # A hiccup of three frames is caught up with, so that no frame lacks its tracks.
 BACKLOG = 3
 
 
 def main() -> int:
-    """Run the service until it is told to stop."""
-    settings = load(TrackerSettings)
+    """Run the service until it is told to stop, or a recording to its end."""
+    parser = argparse.ArgumentParser(prog="python -m tracker", description=__doc__)
+    steps = parser.add_subparsers(dest="step", metavar="STEP")
+    replaying.add_arguments(steps.add_parser("replay", help="print what the tracker makes of a recording"))
+    asked = parser.parse_args()
     # Pictures of this size are too small to share among threads.
     cv2.setNumThreads(1)
+    return replaying.run(asked) if asked.step == "replay" else serve()
+
+
+def serve() -> int:
+    """Run the service until it is told to stop."""
+    settings = load(TrackerSettings)
     try:
         source(settings.tracker)
     except MissingError as error:
         stop_operator(str(error))
+    places = Places(layouts(settings))
     with running("tracker", settings) as service:
         wanted = [Wanted(keys.FRAMES, newest=True, backlog=BACKLOG), Wanted(keys.DETECTIONS)]
         inbox = StreamReader(service.bus, service.intake, service.metrics, wanted)
         tracks = Publisher(service.bus, keys.TRACKS, service.metrics)
+        wishes = Publisher(service.bus, keys.WISHES, service.metrics)
         events = Outbox(service.store, service.metrics)
         try:
             next_id = ids(service)
-            rules = rules_of(settings)
 
-            def make(camera: str) -> CameraTracker:
-                return CameraTracker(camera, rules, next_id, service.metrics, source=source(settings.tracker))
+            def follow() -> None:
+                run(service, inbox, Following(settings, places, next_id, service.metrics), tracks, wishes, events)
 
-            keep_running(service, lambda: run(service, inbox, tracks, events, make))
+            keep_running(service, follow)
         finally:
             events.close()
     return 0
-
-
-def rules_of(settings: TrackerSettings) -> Rules:
-    """Return the part of the settings that is about faces."""
-    return Rules(
-        max_faces=settings.max_faces,
-        birth_score=settings.birth_score,
-        confirm_hits=settings.confirm_hits,
-        coast_s=settings.coast_s,
-        return_within_s=settings.return_within_s,
-    )
 
 
 def ids(service: Service[TrackerSettings]) -> Callable[[], int]:

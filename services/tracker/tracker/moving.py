@@ -24,7 +24,7 @@ SMALLEST_SIDE_PX = 4.0
 
 def move(
     table: TrackTable, source: MotionSource, before: View, now: View, camera: NDArray[np.float64], dt_s: float
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], int]:
     """Move the faces of a table.
 
     Args:
@@ -36,7 +36,7 @@ def move(
         dt_s: the time between the two.
 
     Returns:
-        (2,) px by which the background moved now.
+        (2,) px by which the background moved now; and of how many faces no motion was seen.
     """
     dt_s, state, xyxy = max(dt_s, SHORTEST_STEP_S), table.filter, table.xyxy
     trusted = np.flatnonzero((table.misses < TRUST_FLOW_MISSES) & (before.gray.shape == now.gray.shape))
@@ -61,7 +61,7 @@ def move(
     table.blind[:] = np.where(flowing, 0, table.blind + unexplained)
     lost = (table.misses >= HIDDEN_MISSES) | (table.blind >= HIDDEN_FRAMES)
     table.hidden[:] = table.confirmed & lost
-    return panned[:2]
+    return panned[:2], int((~flowing).sum()) if source.sees else 0
 
 
 def follow(place: kalman.Axes, moments: Sequence[Moment], source: MotionSource) -> list[kalman.Axes]:

@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from facewire.settings import Settings
+from facewire.settings import LayoutSettings
 from tracker.sources import Kind
 
 
-class TrackerSettings(Settings):
+class TrackerSettings(LayoutSettings):
     """Settings of the tracker; see its README."""
 
     max_faces: int = Field(5, ge=1, le=50, examples=[5])

@@ -54,6 +54,8 @@ class CameraTracker:
         self._picture: Picture = np.zeros((1, 1), np.uint8)
         self._panned = np.zeros(2)
         self._early: Detections | None = None
+        self.blind = 0
+        """How many faces flow did not see in the newest frame."""
 
     def see(self, frame: Frame) -> tuple[Tracks | None, list[FaceEvent]]:
         """Move every face to where it is in a new frame.
@@ -74,6 +76,11 @@ class CameraTracker:
     def tracks(self, frame: Frame) -> Tracks:
         """Say where every face is believed to be now, in the frame that was seen last."""
         return story.tracks_message(self._people.table, frame)
+
+    @property
+    def hidden(self) -> set[int]:
+        """Who is followed and not among the tracks, since they are believed to be behind something."""
+        return set(self._people.table.id[self._people.table.hidden].tolist())
 
     def correct(self, detections: Detections) -> list[FaceEvent]:
         """Apply the detections of a past frame at that frame, and carry what they teach to now.
@@ -105,6 +112,7 @@ class CameraTracker:
         return False
 
     def _move(self, now: View, frame: Frame) -> None:
+        self.blind = 0
         newest = self._people.history.newest()
         if newest is None:
             return
@@ -114,7 +122,7 @@ class CameraTracker:
         step_s = min(max(passed_s, 0.0), LONGEST_STEP_S)
         self._people.now_s += step_s
         if len(self._people.table):
-            self._panned = move(self._people.table, self._source, before.view, now, self._panned, step_s)
+            self._panned, self.blind = move(self._people.table, self._source, before.view, now, self._panned, step_s)
 
     def _count_oddities(self, step: int, passed_s: float, before: View, now: View) -> None:
         if step > 1:

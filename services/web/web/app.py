@@ -5,7 +5,7 @@ Reads `frames:{camera}`, `tracks:{camera}` and heartbeats (bus) and `events` (st
 
 import re
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from facewire.health import STALE_S, Health
 from facewire.link import Link, RedisAwayError
 from facewire.metrics import Metrics
 from facewire.roster import read_health
+from facewire.shapes import Layout
 from facewire.streams import camera_names
 from web import mjpeg
 from web.guard import guard
@@ -29,7 +30,14 @@ ENTRY_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 MOST_EVENTS = 200
 
 
-def create_app(settings: WebSettings, bus: Link, store: Link, live: LiveView, metrics: Metrics) -> Flask:
+def create_app(
+    settings: WebSettings,
+    bus: Link,
+    store: Link,
+    live: LiveView,
+    metrics: Metrics,
+    layouts: Mapping[str, Layout],
+) -> Flask:
     """Make the application.
 
     Args:
@@ -38,11 +46,13 @@ def create_app(settings: WebSettings, bus: Link, store: Link, live: LiveView, me
         store: events.
         live: what shows cameras.
         metrics: counts.
+        layouts: what is marked in each camera's picture.
     """
     app = Flask(__name__)
     guard(app, settings, metrics)
     _pages(app)
     _health(app, bus)
+    _cameras(app, bus, layouts)
     _events(app, store)
     _stream(app, bus, live)
 
@@ -73,9 +83,15 @@ def _health(app: Flask, bus: Link) -> None:
         services.sort(key=lambda each: SERVICES.index(each["service"]))
         return jsonify(services=services, healthy=all(each["healthy"] for each in services))
 
+
+def _cameras(app: Flask, bus: Link, layouts: Mapping[str, Layout]) -> None:
     @app.get("/api/cameras")
     def cameras() -> Response:
         return jsonify(cameras=bus.once(camera_names))
+
+    @app.get("/api/cameras/<camera>/layout")
+    def layout(camera: str) -> Response:
+        return jsonify(msgspec.to_builtins(layouts.get(camera, Layout())))
 
 
 def _told(health: Health) -> dict[str, Any]:
@@ -123,6 +139,10 @@ def _event(stored: lookup.StoredEvent) -> dict[str, Any]:
         "started_ns": event.started_ns,
         "at_ns": event.at_ns,
         "has_snapshot": event.snapshot is not None,
+        "zone": event.zone,
+        "line": event.line,
+        "direction": event.direction,
+        "dwell_s": event.dwell_s,
     }
 
 

@@ -5,10 +5,10 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from facewire.settings import Settings
+from facewire.settings import LayoutSettings
 
 
-class WebSettings(Settings):
+class WebSettings(LayoutSettings):
     """Settings of the dashboard; see its README."""
 
     web_host: str = Field("127.0.0.1", examples=["127.0.0.1"])

@@ -12,6 +12,7 @@ FULL, HALF = "float32", "float16"
 VECTOR_UNITS = (("avx512f", 16, 32, 3), ("avx2", 8, 16, 3), ("neon", 4, 32, 7), ("sse2", 4, 16, 3))
 # The same for float16. A register of AVX-512 would have 32, but a network's narrow layers have 16 channels.
 HALF_UNITS = (("avx512fp16", 16, 32, 3), ("fullfp16", 8, 32, 7))
+PASSING_X86 = 3
 FEWEST = (4, 16, 3)
 LEAST_FLOP_A_STRIP = 500_000
 
@@ -33,6 +34,11 @@ class Machine:
     threads: int
     passing: int = 3
     element: str = FULL
+
+    @property
+    def multiplies_memory(self) -> bool:
+        """Whether an operand may lie in memory; where not, weights too must fit the registers."""
+        return self.passing == PASSING_X86
 
 
 def vector_unit(target: Target) -> str:

@@ -11,6 +11,7 @@ from detector.compiling.stem import Stem, stem
 from detector.compiling.tasks import Task
 
 VECTORS = (1, 2, 4)
+TAPS = 9
 
 
 def separable_task(shape: Separable, machine: Machine) -> Task:
@@ -27,7 +28,7 @@ def separable_task(shape: Separable, machine: Machine) -> Task:
         },
         {
             "product": _tiles(shape.width, shape.outputs, machine, VECTORS),
-            "depthwise": _tiles(shape.width, shape.outputs, machine, (1, 2), even=shape.pool),
+            "depthwise": _depthwise_tiles(shape, machine),
             "strips": _cuts(shape.height, machine, even=shape.pool),
         },
         lambda tiles: _replaced(
@@ -62,6 +63,19 @@ def _tiles(
         if channels % (n * machine.lanes) == 0
         for pixels in range(1, width + 1)
         if width % pixels == 0 and not (even and pixels % 2) and (pixels <= 2 or pixels * n < machine.registers)
+    )
+
+
+def _depthwise_tiles(shape: Separable, machine: Machine) -> tuple[tuple[int, ...], ...]:
+    """Return all tiles of the depthwise convolution: where nothing multiplies with memory, its weights fit beside."""
+    every = _tiles(shape.width, shape.outputs, machine, (1, 2), even=shape.pool)
+    if machine.multiplies_memory:
+        return every
+    vectors = {tile: tile[1] // machine.lanes for tile in every}
+    return tuple(
+        (pixels, channels)
+        for (pixels, channels), n in vectors.items()
+        if pixels <= 2 or (pixels + TAPS) * n + machine.passing <= machine.registers
     )
 
 

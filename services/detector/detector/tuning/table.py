@@ -21,7 +21,7 @@ WARM_UP = 5
 
 def table(works: Sequence[Work], records: Mapping[str, Record]) -> Iterator[str]:
     """Give the lines of a table of all tasks that have a record, and what is left to the rules."""
-    better = [(work, records[work.name]) for work in works if work.name in records]
+    better = [(work, records[work.name]) for work in works if work.name in records and _fits(work, records[work.name])]
     if better:
         yield f"{'task':<72} {'times':>5} {'rule ms':>9} {'record ms':>9} {'gain':>6}"
     for work, record in better:
@@ -33,6 +33,11 @@ def table(works: Sequence[Work], records: Mapping[str, Record]) -> Iterator[str]
     left = len(works) - len(better)
     yield f"{len(better)} of {len(works)} tasks have a record: {rule_ms:.3f} ms by rule, {record_ms:.3f} ms with it"
     yield f"for {left} the rules' own choice stays"
+
+
+def _fits(work: Work, record: Record) -> bool:
+    """Say whether compilation applies a record: a rule of today may not do what one of yesterday did."""
+    return work.task is None or (record.tiles is not None and work.task.knows(record.tiles))
 
 
 def whole_network(load: Callable[[], onnx.ModelProto], tuned: Tuned, records: Mapping[str, Record]) -> Compared:

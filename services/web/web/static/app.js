@@ -7,7 +7,16 @@ const HEALTH_EVERY_MS = 2000;
 const RETRY_MS = 1500;
 const STUCK_MS = 6000;
 const EVENT_COUNT = 30;
-const VERBS = { appeared: "appeared", left: "left", identified: "was recognised", unknown: "is unknown" };
+const SAYINGS = {
+  appeared: () => "appeared",
+  left: () => "left",
+  identified: () => "was recognised",
+  unknown: () => "is unknown",
+  entered: ({ zone }) => `entered ${zone}`,
+  left_zone: ({ zone, dwell_s }) => `left ${zone} after ${lasting(dwell_s)}`,
+  crossed: ({ line, direction }) => `crossed ${line}: ${direction}`,
+};
+const SIGNS = { left: "→", entered: "▣", left_zone: "▢", crossed: "⇄" };
 
 const tiles = new Map();
 
@@ -24,6 +33,11 @@ async function json(url) {
   const answer = await fetch(url, { cache: "no-store" });
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return answer.json();
+}
+
+function lasting(seconds) {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
 function pause(milliseconds) {
@@ -68,11 +82,12 @@ async function show(camera, tile, closed) {
   const times = [];
   wind();
   try {
+    const layout = await json(`/api/cameras/${encodeURIComponent(camera)}/layout`);
     for await (const part of parts(`/stream/${encodeURIComponent(camera)}.mjpg`, attempt.signal)) {
       wind();
       if (document.hidden) continue;
       const bitmap = await createImageBitmap(new Blob([part.jpeg], { type: "image/jpeg" }));
-      tile.dataset.boxes = draw(tile.querySelector("canvas"), bitmap, part.about);
+      tile.dataset.boxes = draw(tile.querySelector("canvas"), bitmap, part.about, layout);
       bitmap.close();
       figures(tile, part.about, times);
     }
@@ -162,12 +177,12 @@ function eventItem(event) {
     image.loading = "lazy";
     thumb.append(image);
   } else {
-    thumb.textContent = event.type === "left" ? "→" : "•";
+    thumb.textContent = SIGNS[event.type] ?? "•";
   }
   const name = document.createElement("b");
   name.textContent = event.identity ? event.identity.name : `#${event.track_id}`;
   name.style.color = colour(event.track_id);
-  item.querySelector(".who").append(name, ` ${VERBS[event.type] ?? event.type} · ${event.camera}`);
+  item.querySelector(".who").append(name, ` ${SAYINGS[event.type]?.(event) ?? event.type} · ${event.camera}`);
   const at = new Date(event.at_ns / 1e6);
   const time = item.querySelector("time");
   time.dateTime = at.toISOString();

@@ -1,0 +1,106 @@
+"""Read `cameras.yaml`: what its owner marked in each camera's picture.
+
+The format is told in the file that is shipped, `config/cameras.yaml`, and for editors in `config/cameras.schema.json`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from facewire.marked import Marked, MarkedError, read
+from facewire.messages import CAMERA_NAME, PLACE_NAME, PLACES_LIMIT
+from facewire.settings import LayoutSettings, stop_operator
+from facewire.shapes import Area, Layout, Line, Polygon, RelativePoint, tangled_sides
+
+T = TypeVar("T", Area, Line)
+
+CAMERAS_LIMIT = 64
+POINTS_LIMIT = 64
+A_NAME = "a name of a-z, 0-9, _ and - up to 32 long"
+A_SHARE = "a number from 0 to 1"
+
+
+def layouts(settings: LayoutSettings) -> dict[str, Layout]:
+    """Return each camera's layout, or end the process with one clear line and exit code 2.
+
+    No file where it lies by default means that nothing is marked. One that was named must be there: it may hold masks.
+    """
+    path = settings.cameras_file
+    try:
+        if "cameras_file" not in settings.model_fields_set and not path.exists():
+            return {}
+        return load_layouts(path)
+    except MarkedError as error:
+        stop_operator(str(error))
+    except OSError as error:
+        example = "for example CAMERAS_FILE=config/cameras.yaml"
+        stop_operator(f"CAMERAS_FILE: {path} cannot be read ({error.strerror}); name a file; {example}")
+
+
+def load_layouts(path: Path) -> dict[str, Layout]:
+    """Return each camera's layout.
+
+    Raises:
+        MarkedError: the file holds a mistake.
+        OSError: it cannot be read.
+    """
+    root = read(path)
+    if root is None or "cameras" not in (top := root.fields("a mapping", (), ("cameras",))):
+        return {}
+    found: dict[str, Layout] = {}
+    for name, (key, value) in top["cameras"].mapping("cameras by their names", most=CAMERAS_LIMIT).items():
+        key.text(f"a camera's name, {A_NAME}", CAMERA_NAME)
+        found[name] = _layout(value)
+    return found
+
+
+def _layout(marked: Marked) -> Layout:
+    parts = marked.fields("zones, lines and masks", (), ("zones", "lines", "masks"))
+    return Layout(
+        zones=_named(parts.get("zones"), "zones", lambda each: _area(each, "a zone")),
+        lines=_named(parts.get("lines"), "lines", _line),
+        masks=_named(parts.get("masks"), "masks", lambda each: _area(each, "a mask")),
+    )
+
+
+def _named(marked: Marked | None, what: str, make: Callable[[Marked], T]) -> tuple[T, ...]:
+    found: dict[str, T] = {}
+    for each in marked.items(f"a list of {what}", most=PLACES_LIMIT) if marked else ():
+        made = make(each)
+        if made.name in found:
+            each.refuse(f"{what} of different names", f"{made.name!r} again")
+        found[made.name] = made
+    return tuple(found.values())
+
+
+def _area(marked: Marked, what: str) -> Area:
+    parts = marked.fields(what, ("name", "polygon"))
+    return Area(parts["name"].text(A_NAME, PLACE_NAME), _polygon(parts["polygon"]))
+
+
+def _line(marked: Marked) -> Line:
+    parts = marked.fields("a line", ("name", "points"), ("to_left", "to_right"))
+    name = parts["name"].text(A_NAME, PLACE_NAME)
+    words = {side: parts[side].text(A_NAME, PLACE_NAME) for side in ("to_left", "to_right") if side in parts}
+    first, second = (_point(each) for each in parts["points"].items("points", least=2, most=2))
+    if first == second:
+        parts["points"].refuse("two different points", "the same one twice")
+    line = Line(name, (first, second), **words)
+    if line.to_left == line.to_right:
+        parts[next(iter(words))].refuse("another word for each direction", f"{line.to_left!r} for both")
+    return line
+
+
+def _polygon(marked: Marked) -> Polygon:
+    corners = marked.items("a polygon's points", least=3, most=POINTS_LIMIT)
+    polygon = tuple(_point(each) for each in corners)
+    tangled = tangled_sides(polygon)
+    if tangled is not None:
+        first, second = tangled
+        corners[second].refuse("sides that do not cross or touch", f"that side {second + 1} meets side {first + 1}")
+    return polygon
+
+
+def _point(marked: Marked) -> RelativePoint:
+    x, y = marked.items("a point [x, y]", least=2, most=2)
+    return x.number(A_SHARE, 0, 1), y.number(A_SHARE, 0, 1)

@@ -1,0 +1,176 @@
+"""`python -m facewire.record` writes what passes over the bus into one file, to be replayed.
+
+Reads `frames:{camera}` and `detections:{camera}`; writes a recording (`facewire.recording`).
+"""
+
+import argparse
+import errno
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread, Timer
+
+from facewire import keys
+from facewire.heartbeat import Heartbeat
+from facewire.link import Link, RedisAwayError, connect
+from facewire.log import open_log
+from facewire.messages import CAMERA_NAME
+from facewire.metrics import Metrics
+from facewire.recording import Entry, Writer, writing
+from facewire.service import stop_on_signals
+from facewire.settings import Settings, load, stop_operator
+from facewire.streams import Arrived, Intake, StreamReader, Wanted
+
+RECORDED = (keys.FRAMES, keys.DETECTIONS)
+"""What the tracker reads."""
+# Three seconds of frames: packing one takes 20 ms, and a busy host may need longer for some.
+WAITING_ENTRIES = 100
+
+
+@dataclass(slots=True)
+class Count:
+    """What was recorded: entries of each stream; and what was not, since this reader was late."""
+
+    entries: dict[str, int] = field(default_factory=dict)
+    missed: int = 0
+    _seq: dict[str, int] = field(default_factory=dict)
+
+    def add(self, arrived: Arrived) -> None:
+        """Count an entry."""
+        self.entries[arrived.key] = self.entries.get(arrived.key, 0) + 1
+        if arrived.stream is keys.FRAMES:
+            seq, before = int(arrived.entry_id.partition(b"-")[0]), self._seq.get(arrived.key)
+            self._seq[arrived.key] = seq
+            if before is not None and seq > before:
+                self.missed += seq - before - 1
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{count} {key}" for key, count in sorted(self.entries.items())) or "nothing"
+        return told + (f"; {self.missed} frames were never there or missed" if self.missed else "")
+
+
+def record(reader: StreamReader, writer: Writer, stop: Event) -> Count:
+    """Write entries as they arrive until `stop` is set; a thread of its own packs them, so that reading keeps up.
+
+    Raises:
+        OSError: the disk does not take them.
+    """
+    waiting: Queue[Entry | None] = Queue(WAITING_ENTRIES)
+    failed: list[OSError] = []
+    packing = Thread(target=_pack, args=(waiting, writer, failed, stop), name="packing")
+    packing.start()
+    count = Count()
+    try:
+        for arrived in reader.entries(stop):
+            entry = Entry(arrived.key, arrived.entry_id.decode(), arrived.fields.get(keys.FIELD, b""))
+            if _hand_over(waiting, entry, stop):
+                count.add(arrived)
+    finally:
+        stop.set()
+        waiting.put(None)
+        packing.join()
+    if failed:
+        raise failed[0]
+    return count
+
+
+def _hand_over(waiting: "Queue[Entry | None]", entry: Entry, stop: Event) -> bool:
+    while not stop.is_set():
+        try:
+            waiting.put(entry, timeout=0.2)
+        except Full:
+            continue
+        return True
+    return False
+
+
+def _pack(waiting: "Queue[Entry | None]", writer: Writer, failed: list[OSError], stop: Event) -> None:
+    while (entry := waiting.get()) is not None:
+        # Once it has failed, what still waits is thrown away, so that nobody waits for room.
+        if not failed:
+            try:
+                writer.add(entry)
+            except OSError as error:
+                failed.append(error)
+                stop.set()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Record until the time is up or Ctrl-C comes."""
+    parser = argparse.ArgumentParser(prog="scripts/record", description="Record what the tracker sees, for a replay.")
+    parser.add_argument("--camera", type=_camera, metavar="NAME", help="of this camera only")
+    parser.add_argument("--seconds", type=_positive, metavar="N", help="stop after this long; else Ctrl-C ends it")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the file; written whole or not at all")
+    asked = parser.parse_args(arguments)
+    settings = load(Settings)
+    stop = Event()
+    stop_on_signals(stop)
+    # What is told about health goes nowhere: a recorder is no service.
+    with tempfile.TemporaryDirectory(prefix="facewire-record-") as folder:
+        metrics = Metrics("record")
+        link = Link(
+            connect(settings.bus_url), "bus", Heartbeat("record", Path(folder), metrics, watchdog_s=None), metrics
+        )
+        _require_bus(link)
+        intake = Intake(metrics, open_log("record", settings.log_level, "console"))
+        wanted = [Wanted(stream) for stream in RECORDED]
+        reader = StreamReader(link, intake, metrics, wanted, asked.camera or "")
+        count = _record_into(asked.out, asked.seconds, reader, stop)
+    print(f"record: {asked.out}: {count}", file=sys.stderr)  # noqa: T201
+    return 0
+
+
+def _record_into(out: Path, seconds: float | None, reader: StreamReader, stop: Event) -> Count:
+    timer = Timer(seconds, stop.set) if seconds else None
+    try:
+        with writing(out) as writer:
+            if timer:
+                timer.start()
+            count = record(reader, writer, stop)
+            if not count.entries:
+                seen = f"no frames of {reader.only_camera!r}" if reader.only_camera else "no camera's frames"
+                stop_operator(f"{seen} came over the bus, nothing is kept; is facewire running, and BUS_URL its bus?")
+            return count
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            stop_operator(f"{out}: the disk is full, nothing is kept; free some space or record for a shorter time")
+        stop_operator(f"{out}: cannot be written ({os.strerror(error.errno or 0)}); name another file")
+    finally:
+        if timer:
+            timer.cancel()
+
+
+def _require_bus(link: Link) -> None:
+    try:
+        link.once(lambda client: client.ping())
+    except RedisAwayError:
+        stop_operator(
+            "BUS_URL: no Redis answers there; start facewire first, or name its bus, for example "
+            "BUS_URL=redis://127.0.0.1:6379/0"
+        )
+
+
+def _camera(name: str) -> str:
+    if not CAMERA_NAME.fullmatch(name):
+        raise argparse.ArgumentTypeError("no camera has such a name; for example door")
+    return name
+
+
+def _positive(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError("must be a number of seconds above 0, for example 60")
+    return seconds
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""What the tracker does with one message: pure of Redis and of the wall clock, so that a replay does the same."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from facewire.messages import Detections, FaceEvent, Frame, Message, Tracks, Wish
+from facewire.metrics import Metrics
+from tracker.cadence import Attention
+from tracker.settings import TrackerSettings
+from tracker.sources import source
+from tracker.tracking import CameraTracker, Rules
+from tracker.zones import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a message led to."""
+
+    tracks: Tracks | None = None
+    events: list[FaceEvent] = field(default_factory=list)
+    wish: Wish | None = None
+
+
+class Following:
+    """The faces of all cameras.
+
+    Args:
+        settings: when a face begins, counts, and ends.
+        places: zones and lines.
+        next_id: gives an id that was never given before.
+        metrics: times the steps, and counts what is out of order or beyond the cap.
+    """
+
+    def __init__(self, settings: TrackerSettings, places: Places, next_id: Callable[[], int], metrics: Metrics) -> None:
+        self._places = places
+        self._settings = settings
+        self._rules = Rules(
+            max_faces=settings.max_faces,
+            birth_score=settings.birth_score,
+            confirm_hits=settings.confirm_hits,
+            coast_s=settings.coast_s,
+            return_within_s=settings.return_within_s,
+        )
+        self._next_id = next_id
+        self._metrics = metrics
+        self._trackers: dict[str, CameraTracker] = {}
+        self._attention: dict[str, Attention] = {}
+
+    def take(self, message: Message) -> Step:
+        """Move the faces with a frame, or correct them with detections."""
+        if isinstance(message, Frame):
+            return self._see(message)
+        if isinstance(message, Detections) and message.camera in self._trackers:
+            with self._metrics.stage("correct"):
+                return Step(events=self._trackers[message.camera].correct(message))
+        return Step()
+
+    def _see(self, frame: Frame) -> Step:
+        tracker = self._tracker(frame.camera)
+        with self._metrics.stage("track"):
+            tracks, events = tracker.see(frame)
+        if tracks is None:
+            return Step(events=events)
+        with self._metrics.stage("attention"):
+            wish = self._attention[frame.camera].watch(frame, tracks, tracker.blind)
+        tracks, events = self._places.watch(tracks, (frame.width, frame.height), events, tracker.hidden)
+        return Step(tracks, events, wish)
+
+    def _tracker(self, camera: str) -> CameraTracker:
+        if camera not in self._trackers:
+            sees = source(self._settings.tracker)
+            self._trackers[camera] = CameraTracker(camera, self._rules, self._next_id, self._metrics, source=sees)
+            self._attention[camera] = Attention(self._rules.coast_s)
+        return self._trackers[camera]

@@ -1,0 +1,73 @@
+"""Masks: no pixel that a mask touches is kept, and none is lost that lies well outside."""
+
+import cv2
+import numpy as np
+import pytest
+from capture.masking import Veil, kept_pixels
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facewire.shapes import Area, tangled_sides
+
+FINE = 16
+shares = st.floats(0, 1, width=16)
+polygons = st.lists(st.tuples(shares, shares), min_size=3, max_size=6).filter(
+    lambda polygon: tangled_sides(polygon) is None
+)
+
+
+def touched(polygon: list[tuple[float, float]], width: int, height: int) -> np.ndarray:
+    """Look at FINE x FINE points of every pixel, (height, width) bool: is one of them inside?"""
+    x, y = np.meshgrid((np.arange(width * FINE) + 0.5) / FINE, (np.arange(height * FINE) + 0.5) / FINE)
+    inside = np.zeros(x.shape, bool)
+    corners = np.array(polygon) * (width, height)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            inside ^= ((ay > y) != (by > y)) & (x < ax + (bx - ax) * (y - ay) / (by - ay))
+    return np.asarray(inside.reshape(height, FINE, width, FINE).any(axis=(1, 3)))
+
+
+@settings(max_examples=60)
+@given(polygons, st.integers(8, 40), st.integers(8, 40))
+def test_every_pixel_that_a_mask_touches_is_black_and_no_other_but_a_rim(
+    polygon: list[tuple[float, float]], width: int, height: int
+) -> None:
+    black = kept_pixels([Area("window", tuple(polygon))], height, width) == 0
+    inside = touched(polygon, width, height)
+    assert not (inside & ~black).any()
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    corners = (np.array(polygon) * (width, height)).astype(int).clip(0, (width - 1, height - 1))
+    # A sliver may touch no point that is looked at; around its corners and border it may be black all the same.
+    outline = np.zeros((height, width), np.uint8)
+    cv2.polylines(outline, [corners.astype(np.int32)], isClosed=True, color=1)
+    near |= cv2.dilate(outline, np.ones((5, 5), np.uint8)) > 0
+    assert not (black & ~near).any()
+
+
+@pytest.mark.parametrize("inset", [0.25, 0.26, 0.303])
+def test_the_rim_is_two_pixels_wide_at_the_most(inset: float) -> None:
+    far = 1 - inset
+    square = Area("window", ((inset, inset), (far, inset), (far, far), (inset, far)))
+    black = np.flatnonzero((kept_pixels([square], 160, 160) == 0).any(axis=0))
+    assert 160 * inset - 3 <= black[0] <= 160 * inset
+    assert 160 * far <= black[-1] + 1 <= 160 * far + 2
+
+
+def test_a_veil_blackens_the_picture_itself_and_fits_every_size() -> None:
+    veil = Veil([Area("left", ((0, 0), (0.5, 0), (0.5, 1), (0, 1))), Area("dot", ((0.9, 0.9), (1, 0.9), (1, 1)))])
+    for width, height in ((64, 48), (640, 480), (64, 48)):
+        picture = np.full((height, width, 3), 200, np.uint8)
+        assert veil.cover(picture) is picture
+        assert not picture[:, : width // 2].any()
+        assert (picture[: height // 2, width // 2 + 2 :] == 200).all()
+        assert not picture[-1, -1].any()
+
+
+def test_without_masks_a_picture_stays_as_it_is() -> None:
+    picture = np.full((48, 64, 3), 200, np.uint8)
+    assert (Veil([]).cover(picture) == 200).all()
+
+
+@pytest.mark.parametrize("polygon", [((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))])
+def test_a_mask_of_everything_leaves_nothing(polygon: tuple[tuple[float, float], ...]) -> None:
+    assert not kept_pixels([Area("all", polygon)], 480, 640).any()
