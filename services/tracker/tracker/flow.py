@@ -30,7 +30,7 @@ _STEPS = (np.arange(GRID) + 0.5) / GRID - 0.5
 UNIT_GRID = np.stack(np.meshgrid(_STEPS, _STEPS), axis=-1).reshape(-1, 2).astype(np.float32)
 
 # Background points, in shares of the picture: the rim moves most when a camera turns.
-_COLUMNS, _ROWS = (np.arange(7) + 0.5) / 7, (np.arange(5) + 0.5) / 5
+_COLUMNS, _ROWS = (np.arange(6) + 0.5) / 6, (np.arange(4) + 0.5) / 4
 BACKGROUND = np.stack(np.meshgrid(_COLUMNS, _ROWS), axis=-1).reshape(-1, 2).astype(np.float32)
 FEWEST_BACKGROUND = 6
 # So many of the background's points must agree, within this, before the camera is said to have moved.
@@ -156,7 +156,9 @@ def _median(values: NDArray[np.float64], good: Mask) -> NDArray[np.float64]:
 def _zoom(points: Points, found: Points, good: Mask) -> NDArray[np.float64]:
     """Return by what factor each face grew: the median ratio of distances from its points' centre."""
     weight = good[..., None] / np.maximum(good.sum(axis=1), 1)[:, None, None]
-    spread = [np.linalg.norm(place - (place * weight).sum(axis=1, keepdims=True), axis=2) for place in (points, found)]
-    ratio = (spread[1] / np.maximum(spread[0], 1e-3)).astype(np.float64)[..., None]
+    both = np.stack((points, found))
+    both -= (both * weight).sum(axis=2, keepdims=True)
+    before, after = np.square(both).sum(axis=3)
+    ratio = np.sqrt(after / np.maximum(before, 1e-6)).astype(np.float64)[..., None]
     factor = _median(ratio, good)[:, 0]
     return np.clip(np.where(good.sum(axis=1) >= FEWEST_POINTS, factor, 1.0), 1 - ZOOM_LIMIT, 1 + ZOOM_LIMIT)
