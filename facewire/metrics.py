@@ -71,9 +71,9 @@ class Metrics:
         """Count an error that the service survived."""
         self._errors.labels(kind).inc()
 
-    def count(self, what: str) -> None:
+    def count(self, what: str, count: int = 1) -> None:
         """Count something that is worth counting."""
-        self._counted.labels(what).inc()
+        self._counted.labels(what).inc(count)
 
     def set(self, name: str, value: float) -> None:
         """Show a figure as it is now."""

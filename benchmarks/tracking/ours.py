@@ -5,7 +5,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tracker import story
 from tracker.tracking import CameraTracker, Rules
 
 from benchmarks.tracking.clips import Clip
@@ -40,7 +39,7 @@ class Ours:
         if given is not None:
             self._tracker.correct(self._detections(given))
             # The service publishes what `see` returns; the others are asked when they know the frame's detections.
-            tracks = story.tracks_message(self._tracker._table, self._next)  # noqa: SLF001
+            tracks = self._tracker.tracks(self._next)
         shown = [track for track in (tracks.tracks if tracks else ()) if track.state != "tentative"]
         boxes = np.array([track.xyxy for track in shown], np.float64).reshape(-1, 4)
         return np.array([track.id for track in shown], np.int64), boxes

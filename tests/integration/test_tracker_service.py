@@ -63,8 +63,8 @@ def test_every_frame_gets_its_tracks_and_the_face_its_story(tmp_path: Path, bus_
     assert followed.worst_iou(since=20) > 0.7
     assert walk.seen[-1].tracks == ()
     came, went = events(store_url)
-    assert (came.type, came.id, came.track_id, came.camera) == ("appeared", "door-1-appeared", 1, "door")
-    assert (went.type, went.id, went.track_id) == ("left", "door-1-left", 1)
+    assert (came.type, came.id, came.track_id, came.camera) == ("appeared", "door-1-1-appeared", 1, "door")
+    assert (went.type, went.id, went.track_id) == ("left", "door-1-1-left", 1)
     assert came.started_ns == stamp(5)
     # One second after it was last detected, in frame 60.
     assert went.at_ns == pytest.approx(stamp(90), abs=stamp(2) - stamp(0))
@@ -331,7 +331,7 @@ def test_an_id_is_not_given_twice_whoever_is_confirmed_first(tmp_path: Path, bus
         slow.play(range(12, 24))
         wait_for(lambda: len(events(store_url)) == 3, what="the same face, met anew")
     assert slow.ids() == {1, 3}
-    assert events(store_url)[-1].id == "door-3-appeared"
+    assert events(store_url)[-1].id == "door-3-1-appeared"
 
 
 def test_a_store_that_refuses_events_holds_up_nothing(tmp_path: Path, bus_url: str, store_url: str) -> None:

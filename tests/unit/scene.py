@@ -1,6 +1,7 @@
 """A made-up scene for tracker tests: textured squares that move over a textured floor, with exact truth."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +15,10 @@ NOWHERE: Landmarks = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Walker:
-    """A square face: where it starts, how it moves in px a frame, its side, and when it is to be seen."""
+    """A square face: where it starts, how it moves in px a frame, its side, and when it is to be seen.
+
+    With a tint (blue, green, red in 0..1) it has a body below, and the scene is in colour.
+    """
 
     x: float
     y: float
@@ -22,6 +26,7 @@ class Walker:
     dy: float = 0.0
     side: int = 80
     frames: range = range(10_000)
+    tint: tuple[float, float, float] | None = None
 
     def xyxy(self, index: int) -> Xyxy:
         left, top = self.x + self.dx * index, self.y + self.dy * index
@@ -29,22 +34,33 @@ class Walker:
 
 
 class Scene:
-    """Draws walkers, later ones in front of earlier ones."""
+    """Draws walkers, later ones in front of earlier ones; the camera may turn by `pan` px a frame."""
 
-    def __init__(self, *walkers: Walker, seed: int = 7, camera: str = "door") -> None:
+    def __init__(self, *walkers: Walker, seed: int = 7, camera: str = "door", pan: float = 0.0) -> None:
         random = np.random.default_rng(seed)
         self.camera = camera
         self._walkers = walkers
+        self._pan = pan
+        self._coloured = any(walker.tint for walker in walkers)
         self._floor = smooth(random, HEIGHT, WIDTH)
-        self._faces = [smooth(random, walker.side, walker.side, grain=3) for walker in walkers]
+        self._faces = [self._drawn(walker, random) for walker in walkers]
+
+    def _drawn(self, walker: Walker, random: np.random.Generator) -> np.ndarray:
+        if walker.tint is None:
+            return smooth(random, walker.side, walker.side, grain=3)
+        body = smooth(random, 2 * walker.side, walker.side, grain=3)
+        return np.asarray(body[..., None] * np.array(walker.tint), np.uint8)
 
     def frame(self, index: int) -> Frame:
-        picture = self._floor.copy()
+        picture = np.roll(self._floor, -round(self._pan * index), axis=1)
+        if self._coloured:
+            picture = np.repeat(picture[..., None], 3, axis=2)
         for walker, face in zip(self._walkers, self._faces, strict=True):
             if index in walker.frames:
                 left, top, *_ = (round(value) for value in walker.xyxy(index))
                 paste(picture, face, left, top)
-        return Frame(self.camera, index, stamp(index), WIDTH, HEIGHT, "gray8", picture.tobytes())
+        encoding: Literal["bgr24", "gray8"] = "bgr24" if self._coloured else "gray8"
+        return Frame(self.camera, index, stamp(index), WIDTH, HEIGHT, encoding, picture.tobytes())
 
     def truth(self, index: int) -> list[Xyxy]:
         return [walker.xyxy(index) for walker in self._walkers if index in walker.frames and inside(walker.xyxy(index))]
@@ -74,9 +90,9 @@ def smooth(random: np.random.Generator, height: int, width: int, grain: int = 4)
 
 
 def paste(picture: np.ndarray, face: np.ndarray, left: int, top: int) -> None:
-    height, width = picture.shape
-    here = picture[max(0, top) : max(0, top + len(face)), max(0, left) : max(0, left + len(face))]
+    height, width = picture.shape[:2]
+    here = picture[max(0, top) : max(0, top + len(face)), max(0, left) : max(0, left + face.shape[1])]
     if here.size:
         from_top, from_left = max(0, -top), max(0, -left)
         here[:] = face[from_top : from_top + here.shape[0], from_left : from_left + here.shape[1]]
-    assert picture.shape == (height, width)
+    assert picture.shape[:2] == (height, width)

@@ -149,7 +149,8 @@ def test_repeated_and_old_frames_are_counted_and_change_nothing() -> None:
     for index in (1, 2, 3, 3, 2):
         seen, _ = tracker.see(scene.frame(index))
     assert seen is None
-    assert metrics.registry.get_sample_value("facewire_test_dropped_total", {"reason": "out_of_order"}) == 2
+    assert metrics.registry.get_sample_value("facewire_test_dropped_total", {"reason": "out_of_order"}) == 1
+    assert metrics.registry.get_sample_value("facewire_test_dropped_total", {"reason": "repeated_frame"}) == 1
 
 
 def test_a_camera_that_counts_from_one_again_is_followed_again() -> None:

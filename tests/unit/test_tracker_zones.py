@@ -334,3 +334,11 @@ def test_who_is_clear_of_a_line_is_on_the_side_that_the_crossings_say(offsets: l
         if hypot(offset) >= MARGIN_PX:
             assert side == ("out" if offset > 0 else "in")
             assert distance_px(ends, (320 + offset, 240)) == abs(offset)
+
+
+def test_a_face_that_is_hidden_for_a_while_stays_in_its_zone() -> None:
+    places, inside = Places({"door": Layout((PORCH,), ())}), at(320, 240)
+    events: list[FaceEvent] = []
+    for index, (tracks, hidden) in enumerate([((inside,), set()), ((), {1}), ((inside,), set()), ((), set())], 1):
+        events += places.watch(Tracks("door", index, stamp(index), tracks), SIZE, (), hidden)[1]
+    assert told(events) == [("entered", "porch"), ("left_zone", "porch")]

@@ -10,13 +10,14 @@ import cv2
 from facewire import keys
 from facewire.layouts import layouts
 from facewire.service import Service, keep_running, running
-from facewire.settings import load
+from facewire.settings import load, stop_operator
 from facewire.streams import Publisher, StreamReader, Wanted
 from tracker import replaying
 from tracker.following import Following
 from tracker.outbox import Outbox
 from tracker.service import run
 from tracker.settings import TrackerSettings
+from tracker.sources import MissingError, source
 from tracker.zones import Places
 
 # A hiccup of three frames is caught up with, so that no frame lacks its tracks.
@@ -37,6 +38,10 @@ def main() -> int:
 def serve() -> int:
     """Run the service until it is told to stop."""
     settings = load(TrackerSettings)
+    try:
+        source(settings.tracker)
+    except MissingError as error:
+        stop_operator(str(error))
     places = Places(layouts(settings))
     with running("tracker", settings) as service:
         wanted = [Wanted(keys.FRAMES, newest=True, backlog=BACKLOG), Wanted(keys.DETECTIONS)]

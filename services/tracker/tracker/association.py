@@ -24,11 +24,22 @@ class Pairs:
     second: NDArray[np.intp]
 
 
-def match(tracks: Boxes, detections: Boxes) -> Pairs:
-    """Pair tracks (N, 4) with detections (M, 4), both `xyxy` of the same frame, at least total cost."""
+def match(tracks: Boxes, detections: Boxes, unlike: NDArray[np.floating] | None = None) -> Pairs:
+    """Pair tracks (N, 4) with detections (M, 4), both `xyxy` of the same frame, at least total cost.
+
+    Args:
+        tracks: where faces are believed to be.
+        detections: where they were found.
+        unlike: (N, M) cost on top for pairs that do not look alike.
+    """
     if not len(tracks) or not len(detections):
         return Pairs(np.empty(0, np.intp), np.empty(0, np.intp))
     cost, allowed = _cost(tracks, detections)
+    return cheapest(cost if unlike is None else cost + unlike, allowed)
+
+
+def cheapest(cost: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Pairs:
+    """Pair as many rows and columns of (N, M) as allowed, at least total cost, which is not negative."""
     too_much = float(cost.max()) * (1 + min(cost.shape)) + 1
     # lapx: Jonker-Volgenant; scipy's does the same and costs 50 MB of memory (docs/adr/0003).
     _, columns, _ = lap.lapjv(np.where(allowed, cost, too_much), extend_cost=True)

@@ -7,6 +7,7 @@ from facewire.messages import Detections, FaceEvent, Frame, Message, Tracks, Wis
 from facewire.metrics import Metrics
 from tracker.cadence import Attention
 from tracker.settings import TrackerSettings
+from tracker.sources import source
 from tracker.tracking import CameraTracker, Rules
 from tracker.zones import Places
 
@@ -32,7 +33,14 @@ class Following:
 
     def __init__(self, settings: TrackerSettings, places: Places, next_id: Callable[[], int], metrics: Metrics) -> None:
         self._places = places
-        self._rules = Rules(settings.max_faces, settings.birth_score, settings.confirm_hits, settings.coast_s)
+        self._settings = settings
+        self._rules = Rules(
+            max_faces=settings.max_faces,
+            birth_score=settings.birth_score,
+            confirm_hits=settings.confirm_hits,
+            coast_s=settings.coast_s,
+            return_within_s=settings.return_within_s,
+        )
         self._next_id = next_id
         self._metrics = metrics
         self._trackers: dict[str, CameraTracker] = {}
@@ -55,11 +63,12 @@ class Following:
             return Step(events=events)
         with self._metrics.stage("attention"):
             wish = self._attention[frame.camera].watch(frame, tracks, tracker.blind)
-        tracks, events = self._places.watch(tracks, (frame.width, frame.height), events)
+        tracks, events = self._places.watch(tracks, (frame.width, frame.height), events, tracker.hidden)
         return Step(tracks, events, wish)
 
     def _tracker(self, camera: str) -> CameraTracker:
         if camera not in self._trackers:
-            self._trackers[camera] = CameraTracker(camera, self._rules, self._next_id, self._metrics)
+            sees = source(self._settings.tracker)
+            self._trackers[camera] = CameraTracker(camera, self._rules, self._next_id, self._metrics, source=sees)
             self._attention[camera] = Attention(self._rules.coast_s)
         return self._trackers[camera]

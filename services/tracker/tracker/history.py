@@ -1,13 +1,14 @@
 """The tracker's own last second, so that a detection of a past frame can be understood as of that frame."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.flow import View
 from tracker.kalman import Axes
+from tracker.motion import View
 
 KEPT_FRAMES = 32
 NEAR_FRAMES = 3
@@ -15,12 +16,23 @@ NEAR_FRAMES = 3
 
 @dataclass(slots=True)
 class Moment:
-    """One past frame: when, what it looked like, and which track was believed where."""
+    """One past frame: when, what it looked like, and which track was believed where.
+
+    Args:
+        captured_ns: by the camera's clock.
+        now_s: by the tracker's own.
+        view: the picture.
+        ids: (N,) who.
+        place: (N, 4) where.
+        detected: whether its detections have come.
+    """
 
     captured_ns: int
+    now_s: float
     view: View
     ids: NDArray[np.int64]
     place: Axes
+    detected: bool = False
 
     def add(self, track_id: int, place: Axes) -> None:
         """Learn afterwards that a track was at `place` (4,) then."""
@@ -51,6 +63,11 @@ class History:
         """Return the latest moment and its seq."""
         return next(reversed(self._moments.items()), None)
 
+    @property
+    def newest_seq(self) -> int:
+        """The seq of the latest moment; -1 before the first."""
+        return next(reversed(self._moments), -1)
+
     def since(self, seq: int) -> list[Moment]:
         """Return the moments from seq `seq` on, oldest first."""
         return [moment for known, moment in self._moments.items() if known >= seq]
@@ -65,6 +82,21 @@ class History:
             if seq >= since:
                 here, which = np.nonzero(moment.ids[:, None] == ids[None])
                 moment.place[here] += moved[which]
+
+    def rename(self, before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
+        """Understand that tracks (K,) were others all along; the two may hold the same ids in another order."""
+        for moment in self._moments.values():
+            row, which = np.nonzero(moment.ids[:, None] == before[None])
+            moment.ids[row] = after[which]
+
+    def move(self, since: int, track_id: int, places: Iterable[Axes]) -> None:
+        """Understand that a track was at `places` (4,), in each moment from seq `since` on."""
+        for moment, place in zip(self.since(since), places, strict=True):
+            here = moment.ids == track_id
+            if here.any():
+                moment.place[here] = place
+            else:
+                moment.add(track_id, place)
 
     def clear(self) -> None:
         """Forget everything."""

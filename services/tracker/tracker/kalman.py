@@ -15,7 +15,7 @@ Axes = NDArray[np.float64]
 
 # Shares of the face's height. Measured: YuNet's boxes at 320x256 scatter by 3-6 % around a still face.
 MEASURED = np.array((0.05, 0.05, 0.07, 0.07))
-FLOWED = np.array((0.012, 0.012, 0.015, 0.015))
+FLOWED = np.array((0.004, 0.004, 0.003, 0.003))
 ACCELERATION_PER_S2 = np.array((8.0, 8.0, 0.4, 0.4))
 FIRST_SPEED_PER_S = np.array((1.0, 1.0, 0.1, 0.1))
 
@@ -34,12 +34,12 @@ class Filter:
     speed_variance: Axes
 
 
-def start(cxcywh: Axes) -> Filter:
-    """Begin with one measurement of each box, (N, 4), and no idea of its speed."""
+def start(cxcywh: Axes, speed: Axes | None = None) -> Filter:
+    """Begin with one measurement of each box, (N, 4), and its speed in px/s where there is an idea of it."""
     height = cxcywh[:, 3:]
     return Filter(
         place=cxcywh.copy(),
-        speed=np.zeros_like(cxcywh),
+        speed=np.zeros_like(cxcywh) if speed is None else speed,
         place_variance=(MEASURED * height) ** 2,
         covariance=np.zeros_like(cxcywh),
         speed_variance=(FIRST_SPEED_PER_S * height) ** 2,
@@ -56,12 +56,20 @@ def predict(state: Filter, rows: NDArray[np.bool_], dt_s: float) -> None:
     state.speed_variance[rows] += noise * dt_s**2
 
 
-def shift(state: Filter, rows: NDArray[np.bool_], moved: Axes, dt_s: float) -> None:
-    """Move the boxes of `rows` (N,) by what optical flow saw, `moved` (rows, 4) pixels."""
+def shift(state: Filter, rows: NDArray[np.bool_], moved: Axes, camera: Axes, dt_s: float) -> None:
+    """Move the boxes of `rows` (N,) by what optical flow saw.
+
+    Args:
+        state: the filter.
+        rows: (N,) which boxes.
+        moved: (rows, 4) pixels.
+        camera: (4,) pixels of it that are the camera's motion, of which no speed is learned.
+        dt_s: in which time.
+    """
     noise = (FLOWED * state.place[rows, 3:]) ** 2
     learn = (1 - KEEP_SPEED) / dt_s
     state.place[rows] += moved
-    state.speed[rows] = KEEP_SPEED * state.speed[rows] + learn * moved
+    state.speed[rows] = KEEP_SPEED * state.speed[rows] + learn * (moved - camera)
     state.place_variance[rows] += noise
     state.covariance[rows] = KEEP_SPEED * state.covariance[rows] + learn * noise
     state.speed_variance[rows] = KEEP_SPEED**2 * state.speed_variance[rows] + learn**2 * noise

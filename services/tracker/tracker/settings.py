@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from facewire.settings import LayoutSettings
+from tracker.sources import Kind
 
 
 class TrackerSettings(LayoutSettings):
@@ -12,3 +13,5 @@ class TrackerSettings(LayoutSettings):
     birth_score: float = Field(0.7, gt=0, lt=1, examples=[0.7])
     confirm_hits: int = Field(2, ge=1, le=20, examples=[2])
     coast_s: float = Field(1.0, ge=0.1, le=30, examples=[1.0])
+    return_within_s: float = Field(20.0, ge=0, le=3600, examples=[20.0])
+    tracker: Kind = Field("flow", examples=["flow"])

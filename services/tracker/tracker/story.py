@@ -13,7 +13,7 @@ State = Literal["tentative", "confirmed", "coasting"]
 
 
 def tracks_message(table: TrackTable, frame: Frame) -> Tracks:
-    """Say where every followed face is in a frame."""
+    """Say where every followed face is in a frame; a hidden one is nowhere."""
     boxes, speeds = table.xyxy.tolist(), table.filter.speed[:, :2].tolist()
     tracks = tuple(
         Track(
@@ -24,7 +24,7 @@ def tracks_message(table: TrackTable, frame: Frame) -> Tracks:
             age_frames=int(table.age_frames[row]),
             velocity=_point(speeds[row]),
         )
-        for row in range(len(table))
+        for row in np.flatnonzero(~table.hidden).tolist()
     )
     return Tracks(frame.camera, frame.seq, frame.captured_ns, tracks)
 
@@ -32,7 +32,7 @@ def tracks_message(table: TrackTable, frame: Frame) -> Tracks:
 def appeared(table: TrackTable, row: int, camera: str, at_ns: int, picture: Picture) -> FaceEvent:
     """Say that a face was confirmed, with a look at it."""
     return FaceEvent(
-        id=_event_id(camera, int(table.id[row]), "appeared"),
+        id=_event_id(table, row, camera, "appeared"),
         type="appeared",
         camera=camera,
         track_id=int(table.id[row]),
@@ -46,7 +46,7 @@ def appeared(table: TrackTable, row: int, camera: str, at_ns: int, picture: Pict
 def left(table: TrackTable, row: int, camera: str, at_ns: int) -> FaceEvent:
     """Say that a confirmed face is gone."""
     return FaceEvent(
-        id=_event_id(camera, int(table.id[row]), "left"),
+        id=_event_id(table, row, camera, "left"),
         type="left",
         camera=camera,
         track_id=int(table.id[row]),
@@ -56,9 +56,9 @@ def left(table: TrackTable, row: int, camera: str, at_ns: int) -> FaceEvent:
     )
 
 
-def _event_id(camera: str, track_id: int, kind: str) -> str:
-    # A track id is never given twice, and each of these happens once to a track.
-    return f"{camera}-{track_id}-{kind}"
+def _event_id(table: TrackTable, row: int, camera: str, kind: str) -> str:
+    # A track id is never given to two people, and each of these happens once in a visit.
+    return f"{camera}-{table.id[row]}-{table.visit[row]}-{kind}"
 
 
 def _state(table: TrackTable, row: int) -> State:

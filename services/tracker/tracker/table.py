@@ -1,18 +1,32 @@
 """The faces that are being followed, a row each."""
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facewire.boxes import Boxes, cxcywh_to_xyxy
+from tracker.appearance import Looks
 from tracker.kalman import Filter
 
 Ints = NDArray[np.int64]
+# Who somebody is, as against where: what moves when two faces turn out to have swapped.
+IDENTITY = ("id", "visit", "look", "looks", "confirmed", "age_frames", "born_ns")
+# After so many looks at a face a new one counts this little: light and clothes may change in the long run.
+LOOKS_LIMIT = 20
 
 
 def _ints() -> Ints:
     return np.empty(0, np.int64)
+
+
+def _floats() -> NDArray[np.float64]:
+    return np.empty(0)
+
+
+def _flags() -> NDArray[np.bool_]:
+    return np.empty(0, bool)
 
 
 def _axes() -> NDArray[np.float64]:
@@ -21,17 +35,43 @@ def _axes() -> NDArray[np.float64]:
 
 @dataclass(slots=True)
 class TrackTable:
-    """Columns of equal length, (N,) each, beside the filter's (N, 4)."""
+    """Columns of equal length, (N,) each, beside the filter's (N, 4) and the looks (N, D).
+
+    Args:
+        filter: where the face is.
+        id: who it is.
+        visit: how often this id has appeared, from 1.
+        score: the last detection's.
+        hits: detections so far.
+        misses: detections since, in which it was not found.
+        confirmed: whether it counts.
+        mixed: whether it met another face since it was last seen alone.
+        blind: frames since motion was last seen of it.
+        hidden: whether it is believed not to be seen now.
+        age_frames: how long it is followed.
+        born_ns: when its visit began, by the camera's clock.
+        begun_s: when it was first detected, by the tracker's own clock.
+        hit_s: when it was last detected, by the same.
+        look: what it looks like, the mean over `looks` detections.
+        looks: of how many.
+    """
 
     filter: Filter = field(default_factory=lambda: Filter(_axes(), _axes(), _axes(), _axes(), _axes()))
     id: Ints = field(default_factory=_ints)
-    score: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    visit: Ints = field(default_factory=_ints)
+    score: NDArray[np.float64] = field(default_factory=_floats)
     hits: Ints = field(default_factory=_ints)
     misses: Ints = field(default_factory=_ints)
-    confirmed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    confirmed: NDArray[np.bool_] = field(default_factory=_flags)
+    mixed: NDArray[np.bool_] = field(default_factory=_flags)
+    blind: Ints = field(default_factory=_ints)
+    hidden: NDArray[np.bool_] = field(default_factory=_flags)
     age_frames: Ints = field(default_factory=_ints)
     born_ns: Ints = field(default_factory=_ints)
-    hit_ns: Ints = field(default_factory=_ints)
+    begun_s: NDArray[np.float64] = field(default_factory=_floats)
+    hit_s: NDArray[np.float64] = field(default_factory=_floats)
+    look: Looks = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    looks: Ints = field(default_factory=_ints)
 
     def __len__(self) -> int:
         return len(self.id)
@@ -44,11 +84,10 @@ class TrackTable:
 
 def rows_of(table: TrackTable, ids: Ints) -> Ints:
     """Return the row of each id (K,), -1 where it is no longer followed."""
-    order = np.argsort(table.id)
-    at = np.searchsorted(table.id, ids, sorter=order)
-    candidates = order[np.minimum(at, len(order) - 1)] if len(order) else np.full(len(ids), -1)
-    found = table.id[candidates] == ids if len(order) else np.zeros(len(ids), bool)
-    return np.where(found, candidates, -1)
+    if not len(table):
+        return np.full(len(ids), -1)
+    same = table.id[None] == ids[:, None]
+    return np.where(same.any(axis=1), same.argmax(axis=1), -1)
 
 
 def chosen(table: TrackTable, rows: NDArray[np.bool_]) -> TrackTable:
@@ -59,9 +98,26 @@ def chosen(table: TrackTable, rows: NDArray[np.bool_]) -> TrackTable:
 
 def joined(first: TrackTable, second: TrackTable) -> TrackTable:
     """Return both tables' rows in one."""
+    if not len(first):
+        return second
     columns = {name: np.concatenate((getattr(first, name), getattr(second, name))) for name in _columns()}
     state = (np.concatenate((getattr(first.filter, e.name), getattr(second.filter, e.name))) for e in fields(Filter))
     return TrackTable(Filter(*state), **columns)
+
+
+def become(table: TrackTable, rows: Ints, others: TrackTable, their_rows: Ints) -> None:
+    """Give rows (K,) the identity of rows of another table; where they are stays as it is."""
+    taken: dict[str, Any] = {name: getattr(others, name)[their_rows].copy() for name in IDENTITY}
+    for name, values in taken.items():
+        getattr(table, name)[rows] = values
+
+
+def look_at(table: TrackTable, rows: Ints, looks: Looks) -> None:
+    """Remember what faces look like: a running mean of (K, D) for rows (K,)."""
+    seen = np.minimum(table.looks[rows], LOOKS_LIMIT)[:, None]
+    mean = (table.look[rows] * seen + looks) / (seen + 1)
+    table.look[rows] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
+    table.looks[rows] += 1
 
 
 def _columns() -> list[str]:

@@ -7,7 +7,7 @@ by that margin. The margin grows with the face, as a detector's tremble does. A 
 (`coasting`) stays where it was last seen: a guess enters nothing and crosses nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import hypot
 from typing import Any, Literal
@@ -104,7 +104,7 @@ class Places:
         self._watches = {name: _CameraPlaces(name, layout) for name, layout in marked.items()}
 
     def watch(
-        self, seen: Tracks, size: tuple[int, int], happened: Sequence[FaceEvent]
+        self, seen: Tracks, size: tuple[int, int], happened: Sequence[FaceEvent], hidden: Collection[int] = ()
     ) -> tuple[Tracks, list[FaceEvent]]:
         """Take in the tracks of a frame.
 
@@ -112,6 +112,7 @@ class Places:
             seen: the tracks.
             size: the frame's width and height in px.
             happened: what else has happened in this frame.
+            hidden: ids of faces that are followed and not among the tracks; they stay in their zones.
 
         Returns:
             The tracks with the zones that they are in, and all events in the order of the story: a face leaves its
@@ -120,7 +121,7 @@ class Places:
         watch = self._watches.get(seen.camera)
         if watch is None:
             return seen, list(happened)
-        placed, told = watch.watch(seen, size)
+        placed, told = watch.watch(seen, size, hidden)
         leaving = [event for event in told if event.type == "left_zone"]
         return placed, [*leaving, *happened, *(event for event in told if event.type != "left_zone")]
 
@@ -136,7 +137,7 @@ class _CameraPlaces:
         self._lines: list[tuple[Line, Segment]] = []
         self._walks: dict[int, _Walk] = {}
 
-    def watch(self, seen: Tracks, size: tuple[int, int]) -> tuple[Tracks, list[FaceEvent]]:
+    def watch(self, seen: Tracks, size: tuple[int, int], hidden: Collection[int]) -> tuple[Tracks, list[FaceEvent]]:
         """Take in the tracks of a frame; return them with their zones, and what happened."""
         self._fit(size)
         gone, self._walks = self._walks, {}
@@ -148,6 +149,7 @@ class _CameraPlaces:
             if track.state == "confirmed":
                 events += self._step(walk, seen.captured_ns)
             tracks.append(replace(track, zones=tuple(walk.entered_ns)) if walk.entered_ns else track)
+        self._walks |= {each: gone.pop(each) for each in tuple(gone) if each in hidden}
         for walk in gone.values():
             events += [self._left(walk, zone, seen.captured_ns) for zone in tuple(walk.entered_ns)]
         return replace(seen, tracks=tuple(tracks)), events

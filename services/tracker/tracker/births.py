@@ -1,0 +1,56 @@
+"""Make the table's row of a face that begins, and choose who has to go for it."""
+
+import numpy as np
+
+from tracker import kalman
+from tracker.history import Moment
+from tracker.kalman import Axes
+from tracker.observing import Observed
+from tracker.table import TrackTable
+
+# Who comes when all places are taken must be clearly larger than the face that it takes the place of.
+CLEARLY_LARGER = 1.3
+
+
+def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, moment: Moment, at_ns: int) -> TrackTable:
+    """Return one row: an unconfirmed face with a new id, at `place` now, as a detection of a past moment showed it."""
+    clean = bool(seen.clean[detection])
+    look = seen.looks[detection : detection + 1]
+    no = np.array([False])
+    return TrackTable(
+        filter=place,
+        id=np.array([track_id]),
+        visit=np.array([1]),
+        score=seen.scores[detection : detection + 1],
+        hits=np.array([1]),
+        misses=np.array([0]),
+        confirmed=no.copy(),
+        mixed=no.copy(),
+        blind=np.array([0]),
+        hidden=no.copy(),
+        age_frames=np.array([0]),
+        born_ns=np.array([at_ns]),
+        begun_s=np.array([moment.now_s]),
+        hit_s=np.array([moment.now_s]),
+        look=look if clean else np.zeros_like(look),
+        looks=np.array([int(clean)]),
+    )
+
+
+def speed_along(trail: list[Axes], moments: list[Moment]) -> Axes:
+    """Return how fast boxes (M, 4) went along a trail, px/s; nothing is known from one moment."""
+    passed_s = moments[-1].now_s - moments[0].now_s
+    speed = np.zeros_like(trail[0])
+    if passed_s > 0:
+        speed[:, :2] = (trail[-1][:, :2] - trail[0][:, :2]) / passed_s
+    return speed
+
+
+def weakest(table: TrackTable, place: Axes) -> int | None:
+    """Return the row that has to go for a face (4,), or None: the largest stay, of like ones who is known longest."""
+    sizes = table.filter.place[:, 2] * table.filter.place[:, 3]
+    rivals = np.flatnonzero(CLEARLY_LARGER * sizes < place[2] * place[3])
+    if not len(rivals):
+        return None
+    alike = rivals[sizes[rivals] <= CLEARLY_LARGER * sizes[rivals].min()]
+    return int(alike[np.argmin(table.age_frames[alike])])

@@ -1,0 +1,58 @@
+"""Measure what speaks for and against a face being somebody: place, time, and looks."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewire.boxes import Boxes, cxcywh_to_xyxy, xyxy_to_cxcywh
+from tracker.history import Moment
+from tracker.kalman import Axes
+from tracker.observing import Observed
+from tracker.table import Ints, TrackTable
+
+# Where places compete, looks decide: two people's differ by 0.1 and more.
+UNLIKE_WEIGHT = 5.0
+# How far from where it is believed a hidden face may come out: in its own sizes, and more with every second.
+REACH, REACH_PER_S = 2.0, 6.0
+# A face that is found so many of its heights from where it was believed had been lost.
+ASTRAY = 0.2
+
+Mask = NDArray[np.bool_]
+
+
+def believed(table: TrackTable, moment: Moment, rows: Ints) -> Boxes:
+    """Return where faces were believed to be at a past moment, (K, 4); where they are, if they were not known."""
+    at = np.where(moment.ids == table.id[rows, None], np.arange(len(moment.ids)), -1).max(axis=1, initial=-1)
+    place = table.filter.place[rows]
+    place[at >= 0] = moment.place[at[at >= 0]]
+    return cxcywh_to_xyxy(place)
+
+
+def near(believed: Boxes, found: Boxes, unseen_s: NDArray[np.float64]) -> Mask:
+    """Return which detections (M,) a face (K,) may have come to since it was seen last, (K, M)."""
+    first, second = xyxy_to_cxcywh(believed), xyxy_to_cxcywh(found)
+    distance = np.linalg.norm(first[:, None, :2] - second[None, :, :2], axis=2) / first[:, None, 3]
+    return np.asarray(distance < REACH + REACH_PER_S * unseen_s[:, None])
+
+
+def astray(innovation: Axes, place: Axes) -> Mask:
+    """Return whose detection was so far from where they were believed that flow had lost them, (K,)."""
+    return np.asarray(np.abs(innovation[:, :2]).max(axis=1, initial=0) > ASTRAY * place[:, 3])
+
+
+def alike(table: TrackTable, held: Ints, seen: Observed) -> NDArray[np.float64]:
+    """Return how much each detection looks like who holds it, (M,); 1 where that cannot be said."""
+    known = (held >= 0) & (table.looks[held] > 0) if len(table) else held >= 0
+    found = np.ones(len(held))
+    if known.any():
+        found[known] = (table.look[held[known]] * seen.looks[known]).sum(axis=1)
+    return found
+
+
+def unlike(table: TrackTable, rows: Ints, seen: Observed) -> NDArray[np.float64]:
+    """Return the cost (N, M) of unlikeness, for detections that can be looked at."""
+    cost = np.zeros((len(rows), len(seen.xyxy)))
+    known = (rows >= 0) & (table.looks[rows] > 0) if len(table) else rows >= 0
+    if known.any():
+        likeness = table.look[rows[known]] @ seen.looks.T
+        cost[known] = np.where(seen.clean, UNLIKE_WEIGHT * (1 - likeness), 0)
+    return cost

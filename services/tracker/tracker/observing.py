@@ -1,0 +1,58 @@
+"""Understand what a detector found: which of it makes sense, and what the faces look like."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewire.boxes import Boxes, area, intersection
+from facewire.messages import Detections
+from facewire.metrics import Metrics
+from tracker.appearance import Describer, Looks
+from tracker.motion import View
+
+# A face with more of it behind another is not looked at.
+CLEAN_SHARE = 0.9
+# Nor one whose hair and shoulders are not all in the picture: so many widths to each side of the face.
+SHOULDERS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The faces of one frame: boxes (M, 4), scores (M,), looks (M, D), and which are seen whole and alone (M,)."""
+
+    xyxy: Boxes
+    scores: NDArray[np.float64]
+    looks: Looks
+    clean: NDArray[np.bool_]
+
+
+def observe(detections: Detections, seen: View, describer: Describer, metrics: Metrics) -> Observed:
+    """Keep the boxes that make sense, count the others, and describe the faces.
+
+    Args:
+        detections: what was found.
+        seen: the frame that it was found in.
+        describer: says what faces look like.
+        metrics: counts boxes that lie outside the frame or are none.
+    """
+    xyxy = np.array([face.xyxy for face in detections.faces], np.float64).reshape(-1, 4)
+    scores = np.array([face.score for face in detections.faces], np.float64)
+    frame = np.array(((0.0, 0.0, *seen.gray.shape[::-1]),)) / seen.scale
+    with np.errstate(invalid="ignore"):
+        sane = np.isfinite(xyxy).all(axis=1) & np.isfinite(scores) & (area(xyxy) > 0)
+        within = sane & (intersection(xyxy, frame)[:, 0] > 0)
+    if not within.all():
+        metrics.dropped("senseless_box", int((~sane).sum()))
+        metrics.dropped("box_off_frame", int((sane & ~within).sum()))
+        xyxy, scores = xyxy[within], scores[within]
+    return Observed(xyxy, scores, describer.describe(seen.colour, xyxy * seen.scale), _clean(xyxy, frame[0, 2]))
+
+
+def _clean(xyxy: Boxes, width_px: float) -> NDArray[np.bool_]:
+    """Return who is seen whole and alone, (M,)."""
+    covered = intersection(xyxy, xyxy)
+    np.fill_diagonal(covered, 0)
+    alone = covered.max(axis=1, initial=0) < (1 - CLEAN_SHARE) * area(xyxy)
+    shoulders = SHOULDERS * (xyxy[:, 2] - xyxy[:, 0])
+    return np.asarray(alone & (xyxy[:, 0] >= shoulders) & (xyxy[:, 2] <= width_px - shoulders))
