@@ -19,8 +19,8 @@ from runner.plan import MALLOC
 PYTHON = Path(sys.executable)
 SERVED = {"onnxruntime": "onnxruntime", "ncnn-cpu": "ncnn", "ncnn-vulkan": "ncnn-vulkan", "tvm": "tvm"}
 """Row to the detector's own backend in it; the fastest is chosen."""
-SPIN = {"OMP_WAIT_POLICY": "active"}
-"""ncnn's default, which the service does not leave it."""
+SPIN = {"GOMP_SPINCOUNT": "300000"}
+"""libgomp's default, which the service does not leave ncnn; "active" would spin through the other rows' turns."""
 TORCH_ROWS = ("pytorch-eager", "torchscript", "torchscript-int8")
 EDGE_TPU = "edgetpu"
 YUNET, SSDLITE, SSD_FACE = "yunet-2023mar", "ssdlite320-mobilenet-v3-large", "ssd-mobilenet-v2-face"
