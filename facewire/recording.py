@@ -1,7 +1,7 @@
 """A recording: entries of the bus's streams in the order in which they arrived, in one file.
 
 The file is a sequence of msgpack objects: a header `{"t": "facewire recording", "v": 1}`, then for each entry
-`[stream key, entry id, packing, bytes, crc32 of the entry]`, last `{"end": number of entries}`.
+`[stream key, entry id, packing, bytes, crc32 of key, id and entry]`, last `{"end": number of entries}`.
 Packing is 0 for the entry as it is, 1 for zlib, 2 for zlib of the difference (bytes, modulo 256) from the stream's last
 entry, which is of the same length: a picture differs little from the one before (docs/adr/0012).
 """
@@ -56,7 +56,7 @@ class Writer:
         """Append an entry."""
         packing, content = _pack(entry.raw, self._last.get(entry.key, b""))
         self._last[entry.key] = entry.raw
-        self._put([entry.key, entry.entry_id, packing, content, zlib.crc32(entry.raw)])
+        self._put([entry.key, entry.entry_id, packing, content, _checksum(entry)])
         self.count += 1
 
     def end(self) -> None:
@@ -150,8 +150,13 @@ def _unpacked(value: object, last: dict[str, bytes]) -> Entry | None:
     match value:
         case [str(key), str(entry_id), int(packing), bytes(content), int(checksum)]:
             raw = _unpack(packing, content, last.get(key, b""))
-            return Entry(key, entry_id, raw) if raw is not None and zlib.crc32(raw) == checksum else None
+            entry = Entry(key, entry_id, raw) if raw is not None else None
+            return entry if entry is not None and _checksum(entry) == checksum else None
     return None
+
+
+def _checksum(entry: Entry) -> int:
+    return zlib.crc32(entry.raw, zlib.crc32(f"{entry.key} {entry.entry_id}".encode()))
 
 
 def _unpack(packing: int, content: bytes, before: bytes) -> bytes | None:
