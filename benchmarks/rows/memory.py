@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import cv2
-import detector.__main__  # noqa: F401  everything that the service imports
+import detector.serving  # noqa: F401  everything that the service imports
 from detector.backends import KINDS
 from detector.finding import FaceFinder
 from detector.geometry import InputSize

@@ -1,6 +1,8 @@
 """A library that an image brings is taken where it fits, and compiled where it does not."""
 
 import platform
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -137,3 +139,10 @@ def test_what_cannot_be_made_is_said_and_the_rest_made(artifacts: Artifacts, mon
     make_files(artifacts, said.append)
     assert done == ["static", "compile", "ncnn"]
     assert {"compile: no tool", "ncnn: no tool"} <= set(said)
+
+
+def test_steps_need_nothing_that_only_the_service_needs() -> None:
+    # The image's build does steps where psutil and onnxruntime are not installed.
+    code = "import sys; sys.modules |= {'psutil': None, 'onnxruntime': None}; import detector.__main__"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -2,26 +2,14 @@
 
 import argparse
 import sys
-import time
 
-import cv2
-
-from detector.cadence import Cadence
-from detector.choosing import BackendInUse
 from detector.converting import command
-from detector.finding import FaceFinder
-from detector.pacing import USUAL
 from detector.precision import FP32, PRECISIONS
-from detector.service import run
 from detector.settings import DetectorSettings
 from detector.shipping import TARGETS
-from detector.steps import STEPS, artifacts_of, do_step
-from detector.strain import Host
+from detector.steps import STEPS, do_step
 from detector.tuning_step import tune, tuning_arguments
-from facewire import keys
-from facewire.service import keep_running, running
 from facewire.settings import load
-from facewire.streams import Publisher, StreamReader, Wanted
 
 
 def main() -> int:
@@ -43,28 +31,10 @@ def main() -> int:
     if asked.step is not None:
         do_step(asked.step, settings, getattr(asked, "target", None), getattr(asked, "precision", FP32))
     else:
+        from detector.serving import serve  # noqa: PLC0415  steps are done where the service's packages are not
+
         serve(settings)
     return 0
-
-
-def serve(settings: DetectorSettings) -> None:
-    """Run the service until it is told to stop."""
-    # One resize of a small picture: OpenCV's threads would cost more than they bring.
-    cv2.setNumThreads(1)
-    with running("detector", settings) as service:
-        frames = Wanted(keys.FRAMES, newest=True, every=settings.detect_every or USUAL)
-        reader = StreamReader(service.bus, service.intake, service.metrics, [frames, Wanted(keys.WISHES)])
-        detections = Publisher(service.bus, keys.DETECTIONS, service.metrics)
-        finder = FaceFinder(settings.score_threshold, service.metrics)
-        artifacts = artifacts_of(settings)
-        wanted = settings.detector_backend
-        backend = BackendInUse(wanted, artifacts, service.log, service.heartbeat, service.metrics, service.stop)
-        host = Host(settings.thermal_dir, time.monotonic)
-        cadence = Cadence(settings, host, service.heartbeat, service.metrics)
-        try:
-            keep_running(service, lambda: run(service, reader, detections, finder, backend, cadence))
-        finally:
-            backend.close()
 
 
 if __name__ == "__main__":
