@@ -67,7 +67,15 @@ def redis_server(folder: Path, *, port: int | None = None, append_only: bool = F
     keep = ["--appendonly", "yes", "--appendfsync", "always"] if append_only else ["--appendonly", "no"]
     arguments = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
     with process([*arguments, "--save", "", *keep], port):
+        # It listens before its append-only file is read.
+        wait_for(lambda: _answers(port), what="Redis to have read its file")
         yield f"redis://127.0.0.1:{port}/0"
+
+
+def _answers(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), 5) as client:
+        client.sendall(b"PING\r\n")
+        return client.recv(64) == b"+PONG\r\n"
 
 
 @contextmanager
