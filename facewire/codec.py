@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgpack
 import msgspec
 
-from facewire.messages import Detections, FaceEvent, Frame, InsaneValueError, Message, Tracks, Wish
+from facewire.messages import Detections, FaceEvent, Frame, Identity, InsaneValueError, Message, Tracks, Wish
 
 M = TypeVar("M", bound=Message)
 
@@ -20,6 +20,7 @@ LIMIT_BYTES: dict[object, int] = {
     Tracks: 2**18,
     FaceEvent: 2**19,
     Wish: 2**12,
+    Identity: 2**12,
 }
 
 

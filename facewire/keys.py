@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from facewire.messages import Detections, FaceEvent, Frame, Message, Tracks, Wish
+from facewire.messages import Detections, FaceEvent, Frame, Identity, Message, Tracks, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ DETECTIONS = Stream("detections", Detections, maxlen=256, exact=False)
 TRACKS = Stream("tracks", Tracks, maxlen=256, exact=False)
 # A stream, so that who waits for a frame that is due in half a second hears at once that one is wanted sooner.
 WISHES = Stream("wishes", Wish, maxlen=8, exact=False)
+IDENTITIES = Stream("identities", Identity, maxlen=256, exact=False)
 EVENTS = Stream("events", FaceEvent, maxlen=100_000, exact=False)
 
 FIELD = b"m"

@@ -173,6 +173,35 @@ class Tracks:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What the recognizer makes of one look at a track: who it may be, how sure, and whether it looks alive.
+
+    `margin` is by how much `similarity` is above that to the next other person; `live_score` is 0 (a picture) to 1.
+    """
+
+    TYPE: ClassVar[str] = "identity"
+
+    camera: str
+    track_id: int
+    seq: int
+    captured_ns: int
+    embedding_id: str
+    name: str | None
+    similarity: float
+    margin: float
+    live_score: float | None = None
+
+    def __post_init__(self) -> None:
+        _require_stamp(self.camera, self.seq, self.captured_ns)
+        _require(0 < self.track_id < 2**63, "track_id is not positive")
+        _require(0 < len(self.embedding_id) <= 128, "embedding_id is not 1..128 characters")
+        _require(self.name is None or 0 < len(self.name) <= 128, "name is not 1..128 characters")
+        _require_finite((self.similarity,), "similarity", 1.0)
+        _require(0.0 <= self.margin <= 2.0, "margin is not within 0..2")
+        _require(self.live_score is None or 0.0 <= self.live_score <= 1.0, "live_score is not within 0..1")
+
+
+@dataclass(frozen=True, slots=True)
 class FaceEvent:
     """One chapter of a face's story; `id` is the same however often the event is delivered.
 
@@ -245,4 +274,4 @@ class Wish:
             _require(1 <= frames <= EVERY_LIMIT, f"frames per detection are not within 1..{EVERY_LIMIT}")
 
 
-Message = Frame | Detections | Tracks | FaceEvent | Wish
+Message = Frame | Detections | Tracks | FaceEvent | Wish | Identity

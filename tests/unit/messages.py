@@ -12,6 +12,7 @@ from facewire.messages import (
     Face,
     FaceEvent,
     Frame,
+    Identity,
     Message,
     Person,
     Track,
@@ -43,6 +44,7 @@ CROSSED = replace(
     EVENT, id="door-3-crossed-sill-7", type="crossed", identity=Person("Ada", 0.75), line="sill", direction="in"
 )
 WISH = Wish("door", 7, 1_700_000_000_000_000_007, 2, 12, "lost face")
+IDENTITY = Identity("door", 3, 7, 1_700_000_000_000_000_007, "ada-2", "Ada", 0.75, 0.25, 0.875)
 EXAMPLES: dict[str, Message] = {
     "frame": FRAME,
     "detections": DETECTIONS,
@@ -53,6 +55,7 @@ EXAMPLES: dict[str, Message] = {
     "event_left_zone": LEFT_ZONE,
     "event_crossed": CROSSED,
     "wish": WISH,
+    "identity": IDENTITY,
 }
 
 PLACELESS: tuple[Literal["appeared", "identified", "unknown", "left"], ...] = (
@@ -135,5 +138,17 @@ any_message: st.SearchStrategy[Message] = st.one_of(
         st.integers(1, EVERY_LIMIT),
         st.integers(1, EVERY_LIMIT),
         st.sampled_from(get_args(Why)),
+    ),
+    st.builds(
+        Identity,
+        cameras,
+        st.integers(1, 2**63 - 1),
+        seqs,
+        stamps,
+        st.text(min_size=1, max_size=128),
+        st.none() | st.text(min_size=1, max_size=128),
+        st.floats(-1, 1),
+        st.floats(0, 2),
+        st.none() | shares,
     ),
 )

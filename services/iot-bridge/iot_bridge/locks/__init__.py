@@ -1,0 +1,1 @@
+"""Locks: who may open which, on what evidence, and what was decided."""

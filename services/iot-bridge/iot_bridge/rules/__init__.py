@@ -1,0 +1,1 @@
+"""What the home does when something happens: rules that its owner wrote (`config/rules.yaml`)."""
