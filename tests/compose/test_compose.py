@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -12,19 +11,13 @@ from typing import Any
 
 import pytest
 
+from tests.compose.engine import require_engine
 from tests.places import ROOT
 from tests.servers import free_port
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1500)]
 
-OFFLINE_IMAGES = ROOT.parent / "shared" / "offline-images" / "build"
 PYTHON_SERVICES = ("capture", "detector", "tracker", "iot-bridge", "web")
-
-
-def engine_answers() -> bool:
-    return (
-        shutil.which("docker") is not None and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
-    )
 
 
 class Stack:
@@ -72,11 +65,7 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    if not engine_answers() and OFFLINE_IMAGES.exists():
-        subprocess.run([str(OFFLINE_IMAGES)], check=True)
-    if not engine_answers():
-        assert not os.environ.get("CI") or not OFFLINE_IMAGES.exists(), "there must be an engine here"
-        pytest.skip("left out: no Docker engine answers on this host")
+    require_engine()
     stack = Stack()
     try:
         stack.compose("build", timeout_s=1200)
