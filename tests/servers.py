@@ -79,10 +79,11 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def mosquitto(folder: Path, *, port: int | None = None, password: str = "") -> Iterator[int]:
+def mosquitto(folder: Path, *, port: int | None = None, password: str = "", more: str = "") -> Iterator[int]:
     """Run an MQTT broker that keeps sessions and retained messages; yields its port.
 
-    With a password it lets in nobody but `facewire`. Its process id is in `mosquitto.pid`.
+    With a password it lets in nobody but `facewire`; `more` goes into its configuration. Its process id is in
+    `mosquitto.pid`.
     """
     port = port or free_port()
     config, users = folder / f"mosquitto-{port}.conf", folder / "mosquitto.users"
@@ -92,7 +93,7 @@ def mosquitto(folder: Path, *, port: int | None = None, password: str = "") -> I
         entry = f"allow_anonymous false\npassword_file {users}"
     config.write_text(
         f"listener {port} 127.0.0.1\n{entry}\npersistence true\npid_file {folder}/mosquitto.pid\n"
-        f"persistence_location {folder}/\nset_tcp_nodelay true\nuser root\n",
+        f"persistence_location {folder}/\nset_tcp_nodelay true\nuser root\n{more}\n",
         encoding="utf-8",
     )
     with process([program("mosquitto"), "-c", str(config)], port):

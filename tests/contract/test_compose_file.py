@@ -37,7 +37,7 @@ def config(*files: str, **environment: str) -> dict[str, Any]:
 def test_without_settings_the_bundled_broker_is_used() -> None:
     services = config("docker-compose.yml")["services"]
     assert "mqtt" in services
-    assert services["iot-bridge"]["environment"]["MQTT_HOST"] == "mqtt"
+    assert services["iot-bridge"]["environment"]["MQTT_HOST"] == "/run/mqtt/bridge.sock"
 
 
 def test_naming_a_broker_leaves_ours_out() -> None:
@@ -103,3 +103,19 @@ def test_bake_builds_every_service_for_both_kinds_of_machine() -> None:
     assert set(targets) >= {"capture", "detector", "tracker", "iot-bridge", "web"}
     ours = [target for target in targets.values() if target.get("platforms")]
     assert all(set(target["platforms"]) == {"linux/amd64", "linux/arm64"} for target in ours)
+
+
+def test_publishing_the_broker_takes_the_configuration_that_lets_nobody_in_unnamed() -> None:
+    mqtt = config("docker-compose.yml", "docker-compose.mqtt.yml")["services"]["mqtt"]
+    assert mqtt["command"] == ["mosquitto", "-c", "/mosquitto/config/published.conf"]
+    assert [port["published"] for port in mqtt["ports"]] == ["1883"]
+
+
+def test_only_the_bridge_has_the_door_to_the_broker() -> None:
+    services = config("docker-compose.yml")["services"]
+    having = {
+        name
+        for name, service in services.items()
+        if any(volume.get("source") == "mqtt-socket" for volume in service.get("volumes", []))
+    }
+    assert having == {"mqtt", "iot-bridge"}

@@ -1,22 +1,19 @@
 """The connection to the MQTT broker: kept up, its weather told, and a message's arrival made certain."""
 
-import socket
-import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from facewire.heartbeat import Heartbeat
 from facewire.log import Log, Seldom
 from facewire.metrics import Metrics
-from facewire.service import OperatorError
+from iot_bridge.dialling import address_of, make_client
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication
 
@@ -43,7 +40,7 @@ class Broker:
         self, settings: BridgeSettings, will: Publication, heartbeat: Heartbeat, metrics: Metrics, log: Log
     ) -> None:
         self._host, self._port = settings.mqtt_host, settings.mqtt_port
-        self._address = f"{self._host}:{self._port}"
+        self._address = address_of(settings)
         self._will = will
         self._heartbeat = heartbeat
         self._metrics = metrics
@@ -177,25 +174,6 @@ class Broker:
 
 def _make_client(settings: BridgeSettings) -> Client:
     # A fixed id, and no clean session: the broker keeps what we missed, and we what it did not confirm.
-    name = f"{settings.topic_prefix}-{settings.node_id}"
-    client = Client(CallbackAPIVersion.VERSION2, name, clean_session=False)
+    client = make_client(settings, f"{settings.topic_prefix}-{settings.node_id}", clean_session=False)
     client.reconnect_delay_set(1, LONGEST_WAIT_S)
-    client.on_socket_open = lambda _client, _userdata, connection: _send_at_once(connection)
-    if settings.mqtt_username:
-        client.username_pw_set(settings.mqtt_username, settings.mqtt_password.get_secret_value())
-    if settings.mqtt_tls:
-        client.tls_set_context(_tls(settings.mqtt_ca_file))
     return client
-
-
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise OperatorError(f"MQTT_CA_FILE: cannot be used ({error}); name a PEM file with your authority") from error
-
-
-def _send_at_once(connection: object) -> None:
-    # Nagle's algorithm would hold a small message back until the last one is confirmed.
-    if isinstance(connection, socket.socket):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -21,6 +21,8 @@ class BridgeSettings(LayoutSettings):
     mqtt_password: SecretStr = Field(SecretStr(""), examples=["the broker's password"])
     mqtt_tls: bool = Field(default=False, examples=["true"])
     mqtt_ca_file: Path | None = Field(None, examples=["/etc/ssl/my-ca.pem"])
+    mqtt_cert_file: Path | None = Field(None, examples=["/etc/ssl/door-pi.pem"])
+    mqtt_key_file: Path | None = Field(None, examples=["/etc/ssl/door-pi.key"])
     node_id: Name = Field("facewire", examples=["door-pi"])
     node_name: str = Field("facewire", min_length=1, max_length=64, examples=["Door"])
     topic_prefix: Prefix = Field("facewire", examples=["facewire"])
@@ -33,3 +35,22 @@ class BridgeSettings(LayoutSettings):
         if self.mqtt_password.get_secret_value() and not self.mqtt_username:
             raise ValueError("MQTT_USERNAME: must be set, since MQTT_PASSWORD is; for example MQTT_USERNAME=facewire")
         return self
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Self:
+        if (self.mqtt_cert_file is None) != (self.mqtt_key_file is None):
+            raise ValueError("MQTT_CERT_FILE and MQTT_KEY_FILE: set both or none")
+        if self.mqtt_cert_file and not self.mqtt_tls:
+            raise ValueError("MQTT_TLS: must be true, since MQTT_CERT_FILE is set; for example MQTT_TLS=true")
+        return self
+
+    @model_validator(mode="after")
+    def _socket_without_tls(self) -> Self:
+        if self.mqtt_is_socket and self.mqtt_tls:
+            raise ValueError("MQTT_TLS: a unix socket is not encrypted; leave it out, or name a host in MQTT_HOST")
+        return self
+
+    @property
+    def mqtt_is_socket(self) -> bool:
+        """Whether `mqtt_host` is the path of a unix socket."""
+        return self.mqtt_host.startswith("/")

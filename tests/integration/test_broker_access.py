@@ -1,0 +1,123 @@
+"""The broker that is shipped lets each do what its files say: nobody but the bridge commands a lock."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.places import ROOT
+from tests.servers import free_port, process, program
+
+SHIPPED = ROOT / "config" / "mosquitto"
+PASSWORDS = {"home": "home-password", "zigbee2mqtt": "zigbee-password"}
+LOCKS = ("facewire/door-pi/lock/front/command", "zigbee2mqtt/front_door/set", "cmnd/front/POWER", "front/rpc")
+
+
+class Broker:
+    """One broker, made of the shipped files."""
+
+    def __init__(self, socket: Path, port: int) -> None:
+        self.socket = socket
+        self.port = port
+
+    def arrives(self, topic: str, *who: str) -> bool:
+        """Say whether what somebody publishes gets through: retained, so that the bridge's door shows it."""
+        sent = ["mosquitto_pub", *who, "-t", topic, "-m", "unlock", "-r", "-q", "1"]
+        subprocess.run(sent, timeout=5, capture_output=True)
+        return self.hears(topic, "--unix", str(self.socket))
+
+    def hears(self, topic: str, *who: str) -> bool:
+        """Say whether somebody is told what is retained under a topic."""
+        got = subprocess.run(
+            ["mosquitto_sub", *who, "-t", topic, "-C", "1", "-W", "1"], timeout=5, capture_output=True, text=True
+        )
+        return got.stdout.strip() == "unlock"
+
+    @property
+    def bridge(self) -> tuple[str, ...]:
+        return "--unix", str(self.socket)
+
+    @property
+    def anybody(self) -> tuple[str, ...]:
+        return "-p", str(self.port)
+
+    def user(self, name: str) -> tuple[str, ...]:
+        return "-p", str(self.port), "-u", name, "-P", PASSWORDS[name]
+
+
+@contextmanager
+def shipped(folder: Path, configuration: str) -> Iterator[Broker]:
+    """Run the broker with a shipped configuration, its places moved into `folder`."""
+    port, socket = free_port(), folder / "bridge.sock"
+    for file in SHIPPED.glob("*.acl"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    users = folder / "users"
+    users.touch()
+    for name, password in PASSWORDS.items():
+        subprocess.run([program("mosquitto_passwd"), "-b", str(users), name, password], check=True)
+    text = (SHIPPED / configuration).read_text(encoding="utf-8")
+    moved = {"/run/mqtt": folder, "/mosquitto/config": folder, "/mosquitto/data": folder}
+    for place, new in moved.items():
+        text = text.replace(place, str(new))
+    text = text.replace("listener 1883", f"listener {port} 127.0.0.1") + "\nuser root\n"
+    (folder / configuration).write_text(text, encoding="utf-8")
+    with process([program("mosquitto"), "-c", str(folder / configuration)], port):
+        yield Broker(socket, port)
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Iterator[Broker]:
+    with shipped(tmp_path, "mosquitto.conf") as broker:
+        yield broker
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[Broker]:
+    with shipped(tmp_path, "published.conf") as broker:
+        yield broker
+
+
+def test_the_bridge_commands_locks(inside: Broker) -> None:
+    assert all(inside.arrives(topic, *inside.bridge) for topic in LOCKS)
+
+
+def test_inside_the_network_anybody_listens_and_nobody_speaks(inside: Broker) -> None:
+    topic = "facewire/door-pi/door/presence"
+    assert not inside.arrives(topic, *inside.anybody)
+    assert not any(inside.arrives(lock, *inside.anybody) for lock in LOCKS)
+    assert inside.arrives(topic, *inside.bridge)
+    assert inside.hears(topic, *inside.anybody)
+
+
+def test_inside_the_network_nobody_hears_a_pin(inside: Broker) -> None:
+    topic = "facewire/door-pi/lock/front/pin"
+    assert inside.arrives(topic, *inside.bridge)
+    assert not inside.hears(topic, *inside.anybody)
+
+
+def test_published_it_lets_nobody_in_without_a_name(published: Broker) -> None:
+    assert published.arrives("any/topic", *published.bridge)
+    assert not published.hears("any/topic", *published.anybody)
+    assert not published.arrives("other/topic", *published.anybody)
+
+
+@pytest.mark.parametrize("user", PASSWORDS)
+def test_published_no_user_commands_a_lock(published: Broker, user: str) -> None:
+    assert not any(published.arrives(topic, *published.user(user)) for topic in LOCKS)
+
+
+def test_published_home_assistant_switches_facewire_and_hears_all(published: Broker) -> None:
+    home = published.user("home")
+    switches = ("facewire/door-pi/detect_every/set", "facewire/door-pi/door/privacy/set", "homeassistant/status")
+    assert all(published.arrives(topic, *home) for topic in switches)
+    assert published.arrives("facewire/door-pi/door/presence", *published.bridge)
+    assert published.hears("facewire/door-pi/door/presence", *home)
+
+
+def test_published_zigbee_tells_states_and_hears_the_bridge(published: Broker) -> None:
+    zigbee = published.user("zigbee2mqtt")
+    assert published.arrives("zigbee2mqtt/front_door", *zigbee)
+    assert published.arrives("zigbee2mqtt/front_door/set", *published.bridge)
+    assert published.hears("zigbee2mqtt/front_door/set", *zigbee)
