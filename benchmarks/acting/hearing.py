@@ -1,0 +1,54 @@
+"""A subscriber that keeps all it hears, with a session that outlives the broker."""
+
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message, and when it came (wall clock)."""
+
+    topic: str
+    payload: bytes
+    at_ns: int
+
+
+class Ear:
+    """Hears everything that is published from now on.
+
+    Args:
+        port: the broker's.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.heard: list[Heard] = []
+        self._client = Client(CallbackAPIVersion.VERSION2, "bench-ear", clean_session=False)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client.on_message = self._hear
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def __enter__(self) -> Self:
+        """Hear."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Hear no more."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def under(self, ending: str) -> list[Heard]:
+        """Return what was heard under topics with an ending."""
+        return [each for each in list(self.heard) if each.topic.endswith(ending)]
+
+    def _hear(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        if not message.retain:
+            self.heard.append(Heard(message.topic, bytes(message.payload), time.time_ns()))
