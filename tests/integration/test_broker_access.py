@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from facewire.settings import OPERATOR_ERROR
 from tests.places import ROOT
 from tests.servers import free_port, process, program
 
@@ -121,3 +122,15 @@ def test_published_zigbee_tells_states_and_hears_the_bridge(published: Broker) -
     assert published.arrives("zigbee2mqtt/front_door", *zigbee)
     assert published.arrives("zigbee2mqtt/front_door/set", *published.bridge)
     assert published.hears("zigbee2mqtt/front_door/set", *zigbee)
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "complaint"),
+    [("", "long-enough", "a name"), ("a b", "long-enough", "a name"), ("home", "short", "8")],
+)
+def test_a_user_without_a_name_or_a_fit_password_is_not_made(name: str, password: str, complaint: str) -> None:
+    made = subprocess.run(
+        [str(ROOT / "scripts" / "mqtt-user"), name], input=password, capture_output=True, text=True, timeout=10
+    )
+    assert (made.returncode, complaint in made.stderr) == (OPERATOR_ERROR, True)
+    assert password not in made.stderr
