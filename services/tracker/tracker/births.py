@@ -34,6 +34,10 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         hit_s=np.array([moment.now_s]),
         look=look if clean else np.zeros_like(look),
         looks=np.array([int(clean)]),
+        sighted_s=np.array([moment.now_s]),
+        patch_s=np.array([moment.now_s]),
+        patch_size=place.place[:, 2:].copy(),
+        patch=seen.patches[detection : detection + 1],
     )
 
 

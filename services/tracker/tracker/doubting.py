@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from facewire.boxes import Boxes, cxcywh_to_xyxy, xyxy_to_cxcywh
 from tracker.history import Moment
 from tracker.kalman import Axes
+from tracker.motion import View
 from tracker.observing import Observed
+from tracker.recalling import likeness
 from tracker.table import Ints, TrackTable
 
 # Where places compete, looks decide: two people's differ by 0.1 and more.
@@ -15,6 +17,8 @@ UNLIKE_WEIGHT = 5.0
 REACH, REACH_PER_S = 2.0, 6.0
 # A face that is found so many of its heights from where it was believed had been lost.
 ASTRAY = 0.2
+# A correction by so many heights is doubted where the face looks like before, and by so much more so without it.
+FAR, SEEN, CLEARLY = 0.12, 0.7, 0.2
 
 Mask = NDArray[np.bool_]
 
@@ -37,6 +41,17 @@ def near(believed: Boxes, found: Boxes, unseen_s: NDArray[np.float64]) -> Mask:
 def astray(innovation: Axes, place: Axes) -> Mask:
     """Return whose detection was so far from where they were believed that flow had lost them, (K,)."""
     return np.asarray(np.abs(innovation[:, :2]).max(axis=1, initial=0) > ASTRAY * place[:, 3])
+
+
+def better_as_is(table: TrackTable, now: View, rows: Ints, innovation: Axes) -> Mask:
+    """Return which faces (K,) are seen where they are now, and would not be where a past detection puts them.
+
+    A face that was half hidden then is often detected in a wrong place.
+    """
+    place, patch = table.filter.place[rows], table.patch[rows]
+    here, there = likeness(now, patch, place), likeness(now, patch, place + innovation)
+    far = np.abs(innovation).max(axis=1, initial=0) > FAR * place[:, 3]
+    return np.asarray(far & (here > SEEN) & (here > there + CLEARLY))
 
 
 def alike(table: TrackTable, held: Ints, seen: Observed) -> NDArray[np.float64]:

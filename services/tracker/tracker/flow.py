@@ -18,6 +18,8 @@ INNER_SHARE = 0.7
 THERE_AND_BACK_PX = 1.0
 # Two thirds of a face: less may be what hides it.
 FEWEST_POINTS = 11
+# Where so many agree, nothing is learned from tracking back.
+UNDOUBTED_POINTS = 15
 # A face's points move together, within so many px or this share of its height.
 RIGID_PX, RIGID_SHARE = 0.75, 0.02
 ZOOM_LIMIT = 0.05
@@ -58,19 +60,23 @@ class FlowSource:
 
     def motion(self, before: View, now: View, faces: Faces) -> Motion:
         """Measure how each face and the camera moved from one view to the next."""
-        points = _on_faces(faces.xyxy) * before.scale
-        floor, open_floor = _on_floor(faces.xyxy * before.scale, before.gray)
+        xyxy, count = faces.xyxy * before.scale, len(faces.ids) * GRID * GRID
+        points = _on_faces(xyxy)
+        floor, open_floor = _on_floor(xyxy, before.gray)
         guessed = points + (faces.guess[:, None] * before.scale).astype(np.float32)
         begin = np.concatenate((points.reshape(-1, 2), floor))
         search = np.concatenate((guessed.reshape(-1, 2), floor + (faces.camera * before.scale).astype(np.float32)))
         found, there = _track(before.gray, now.gray, begin, search)
-        camera = _camera((found - begin)[points.size // 2 :], there[points.size // 2 :] & open_floor)
-        found, there = found[: points.size // 2].reshape(points.shape), there[: points.size // 2]
-        good = _confirmed(before, now, points, found, there) & _unhidden(points, faces.xyxy * before.scale)
-        moved = (found - points).astype(np.float64)
-        good &= _agreeing(moved, good, faces.xyxy * before.scale)
-        shift = _median(moved, good) / before.scale
-        return Motion(shift, _zoom(points, found, good), good.sum(axis=1) >= FEWEST_POINTS, camera / before.scale)
+        camera = _camera(found[count:] - floor, there[count:] & open_floor)
+        found, good = found[:count].reshape(points.shape), there[:count].reshape(points.shape[:2])
+        good &= _unhidden(points, xyxy)
+        rigid = _rigid(points, found, good, xyxy)
+        doubtful = rigid.sum(axis=1) < UNDOUBTED_POINTS
+        if doubtful.any():
+            some = points[doubtful], found[doubtful]
+            rigid[doubtful] = _rigid(*some, good[doubtful] & _confirmed(before, now, *some), xyxy[doubtful])
+        shift = _median((found - points).astype(np.float64), rigid) / before.scale
+        return Motion(shift, _zoom(points, found, rigid), rigid.sum(axis=1) >= FEWEST_POINTS, camera / before.scale)
 
 
 def _on_faces(xyxy: Boxes) -> Points:
@@ -89,13 +95,11 @@ def _on_floor(xyxy: Boxes, gray: Picture) -> tuple[Points, Mask]:
     return points, np.asarray(~inside.any(axis=1))
 
 
-def _confirmed(before: View, now: View, points: Points, found: Points, there: Mask) -> Mask:
+def _confirmed(before: View, now: View, points: Points, found: Points) -> Mask:
     """Return which points (N, P) are found again on the way back."""
-    if not points.size:
-        return np.zeros(points.shape[:2], bool)
     back, here = _track(now.gray, before.gray, found.reshape(-1, 2), points.reshape(-1, 2))
     error = np.abs(back.reshape(points.shape) - points).max(axis=2, initial=0)
-    return np.asarray((there & here).reshape(points.shape[:2]) & (error < THERE_AND_BACK_PX * before.scale))
+    return np.asarray(here.reshape(points.shape[:2]) & (error < THERE_AND_BACK_PX * before.scale))
 
 
 def _unhidden(points: Points, xyxy: Boxes) -> Mask:
@@ -130,17 +134,19 @@ def _camera(moved: Points, good: Mask) -> NDArray[np.float64]:
     if good.sum() < FEWEST_BACKGROUND:
         return np.zeros(2)
     moved = moved[good]
-    agreeing = np.abs(moved - np.median(moved, axis=0)).max(axis=1) < AGREED_PX
+    ordered = np.sort(moved, axis=0)
+    agreeing = np.abs(moved - (ordered[(len(moved) - 1) // 2] + ordered[len(moved) // 2]) / 2).max(axis=1) < AGREED_PX
     if agreeing.mean() < AGREEMENT:
         return np.zeros(2)
     shift = moved[agreeing].mean(axis=0, dtype=np.float64)
     return np.asarray(shift if np.abs(shift).max() > CAMERA_RESTS_PX else np.zeros(2))
 
 
-def _agreeing(moved: NDArray[np.float64], good: Mask, xyxy: Boxes) -> Mask:
-    """Return which points (N, P) moved as most of their face did: what hides a part of it moves otherwise."""
+def _rigid(points: Points, found: Points, good: Mask, xyxy: Boxes) -> Mask:
+    """Return which good points (N, P) moved as most of their face did: what hides a part of it moves otherwise."""
+    moved = (found - points).astype(np.float64)
     limit = np.maximum(RIGID_PX, RIGID_SHARE * (xyxy[:, 3] - xyxy[:, 1]))
-    return np.asarray(np.abs(moved - _median(moved, good)[:, None]).max(axis=2, initial=0) < limit[:, None])
+    return np.asarray(good & (np.abs(moved - _median(moved, good)[:, None]).max(axis=2, initial=0) < limit[:, None]))
 
 
 def _median(values: NDArray[np.float64], good: Mask) -> NDArray[np.float64]:
@@ -154,11 +160,10 @@ def _median(values: NDArray[np.float64], good: Mask) -> NDArray[np.float64]:
 
 
 def _zoom(points: Points, found: Points, good: Mask) -> NDArray[np.float64]:
-    """Return by what factor each face grew: the median ratio of distances from its points' centre."""
-    weight = good[..., None] / np.maximum(good.sum(axis=1), 1)[:, None, None]
-    both = np.stack((points, found))
-    both -= (both * weight).sum(axis=2, keepdims=True)
-    before, after = np.square(both).sum(axis=3)
-    ratio = np.sqrt(after / np.maximum(before, 1e-6)).astype(np.float64)[..., None]
-    factor = _median(ratio, good)[:, 0]
-    return np.clip(np.where(good.sum(axis=1) >= FEWEST_POINTS, factor, 1.0), 1 - ZOOM_LIMIT, 1 + ZOOM_LIMIT)
+    """Return by what factor each face grew: by how much its points are farther from their centre, all together."""
+    count = good.sum(axis=1)
+    both = np.stack((points, found)) * good[..., None]
+    middle = both.sum(axis=2, keepdims=True) / np.maximum(count, 1)[:, None, None]
+    before, after = np.square((both - middle) * good[..., None]).sum(axis=(2, 3))
+    factor = np.sqrt(after / np.maximum(before, 1e-6)).astype(np.float64)
+    return np.clip(np.where(count >= FEWEST_POINTS, factor, 1.0), 1 - ZOOM_LIMIT, 1 + ZOOM_LIMIT)

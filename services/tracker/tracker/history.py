@@ -12,6 +12,7 @@ from tracker.motion import View
 
 KEPT_FRAMES = 32
 NEAR_FRAMES = 3
+SHORTEST_S = 0.001
 
 
 @dataclass(slots=True)
@@ -82,6 +83,13 @@ class History:
             if seq >= since:
                 here, which = np.nonzero(moment.ids[:, None] == ids[None])
                 moment.place[here] += moved[which]
+
+    def bridge(self, ids: NDArray[np.int64], moved: Axes, since_s: NDArray[np.float64], now_s: float) -> None:
+        """Understand that tracks (K,), unseen since (K,), turned up `moved` (K, 4) from where they were believed."""
+        for moment in self._moments.values() if len(ids) else ():
+            share = (moment.now_s - since_s) / np.maximum(now_s - since_s, SHORTEST_S)
+            here, which = np.nonzero((moment.ids[:, None] == ids[None]) & (share > 0))
+            moment.place[here, :2] += share[which, None] * moved[which, :2]
 
     def rename(self, before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
         """Understand that tracks (K,) were others all along; the two may hold the same ids in another order."""

@@ -75,6 +75,17 @@ def shift(state: Filter, rows: NDArray[np.bool_], moved: Axes, camera: Axes, dt_
     state.speed_variance[rows] = KEEP_SPEED**2 * state.speed_variance[rows] + learn**2 * noise
 
 
+def put(state: Filter, rows: NDArray[np.intp], place: Axes) -> None:
+    """Understand that boxes (K,) are at `place` (K, 4): the speed that led elsewhere was wrong by as much."""
+    missed = place[:, :2] - state.place[rows, :2]
+    gain = state.covariance[rows, :2] / state.place_variance[rows, :2]
+    state.speed[rows, :2] += gain * missed
+    state.place[rows] = place
+    state.speed_variance[rows, :2] -= gain * state.covariance[rows, :2]
+    state.place_variance[rows, :2] = (MEASURED[:2] * state.place[rows, 3:]) ** 2
+    state.covariance[rows, :2] = 0
+
+
 def correct(state: Filter, rows: NDArray[np.intp], innovation: Axes) -> Axes:
     """Pull the boxes of `rows` towards what was measured.
 

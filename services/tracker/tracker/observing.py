@@ -10,6 +10,7 @@ from facewire.messages import Detections
 from facewire.metrics import Metrics
 from tracker.appearance import Describer, Looks
 from tracker.motion import View
+from tracker.recalling import Patches, patches
 
 # A face with more of it behind another is not looked at.
 CLEAN_SHARE = 0.9
@@ -19,12 +20,21 @@ SHOULDERS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The faces of one frame: boxes (M, 4), scores (M,), looks (M, D), and which are seen whole and alone (M,)."""
+    """The faces of one frame.
+
+    Args:
+        xyxy: boxes (M, 4).
+        scores: (M,).
+        looks: (M, D).
+        clean: which are seen whole and alone, (M,).
+        patches: what is searched for when they are lost, (M, ...).
+    """
 
     xyxy: Boxes
     scores: NDArray[np.float64]
     looks: Looks
     clean: NDArray[np.bool_]
+    patches: Patches
 
 
 def observe(detections: Detections, seen: View, describer: Describer, metrics: Metrics) -> Observed:
@@ -46,13 +56,20 @@ def observe(detections: Detections, seen: View, describer: Describer, metrics: M
         metrics.dropped("senseless_box", int((~sane).sum()))
         metrics.dropped("box_off_frame", int((sane & ~within).sum()))
         xyxy, scores = xyxy[within], scores[within]
-    return Observed(xyxy, scores, describer.describe(seen.colour, xyxy * seen.scale), _clean(xyxy, frame[0, 2]))
+    looks = describer.describe(seen.colour, xyxy * seen.scale)
+    alone = _alone(xyxy)
+    cut = patches(seen, xyxy) * alone[:, None, None].astype(np.uint8)
+    return Observed(xyxy, scores, looks, _clean(xyxy, alone, frame[0, 2]), cut)
 
 
-def _clean(xyxy: Boxes, width_px: float) -> NDArray[np.bool_]:
-    """Return who is seen whole and alone, (M,)."""
+def _alone(xyxy: Boxes) -> NDArray[np.bool_]:
+    """Return who is not behind another, (M,)."""
     covered = intersection(xyxy, xyxy)
     np.fill_diagonal(covered, 0)
-    alone = covered.max(axis=1, initial=0) < (1 - CLEAN_SHARE) * area(xyxy)
+    return np.asarray(covered.max(axis=1, initial=0) < (1 - CLEAN_SHARE) * area(xyxy))
+
+
+def _clean(xyxy: Boxes, alone: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
+    """Return who is seen whole and alone, (M,)."""
     shoulders = SHOULDERS * (xyxy[:, 2] - xyxy[:, 0])
     return np.asarray(alone & (xyxy[:, 0] >= shoulders) & (xyxy[:, 2] <= width_px - shoulders))

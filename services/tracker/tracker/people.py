@@ -12,16 +12,17 @@ from facewire.pixels import Picture
 from tracker import kalman, story
 from tracker.association import match
 from tracker.births import born, speed_along, weakest
-from tracker.doubting import alike, astray, believed, near, unlike
+from tracker.doubting import alike, astray, believed, better_as_is, near, unlike
 from tracker.history import History, Moment
 from tracker.motion import MotionSource, View
 from tracker.moving import SMALLEST_SIDE_PX, follow
 from tracker.observing import Observed
 from tracker.returning import SAME_LOOK, Gone, Met, recognized, sorted_out
 from tracker.rules import Rules
-from tracker.table import Ints, TrackTable, become, chosen, joined, look_at, rows_of
+from tracker.table import Ints, TrackTable, become, chosen, imprint, joined, look_at, rows_of
 
 NOBODY = -1
+ROUNDING_S = 1e-6
 
 Axes = kalman.Axes
 Mask = NDArray[np.bool_]
@@ -50,13 +51,16 @@ class People:
         self.table = TrackTable()
         self.history = History()
         self.now_s = 0.0
+        self._late_s = 0.0
 
     def end_the_lost(self, at_ns: int, size_px: tuple[int, int]) -> list[FaceEvent]:
         """End who was not detected for too long, or went out of the picture; returns who left."""
         self._gone.forget_old(self.now_s)
-        centre = self.table.filter.place[:, :2]
-        inside = ((centre >= 0) & (centre <= size_px)).all(axis=1)
-        return self._keep((self.now_s - self.table.hit_s <= self._rules.coast_s) & inside, at_ns)
+        xyxy = self.table.xyxy
+        inside = ((xyxy[:, 2:] >= 0) & (xyxy[:, :2] <= size_px)).all(axis=1)
+        # Before its answer can be here a detector has not missed anybody.
+        unseen_s = self.now_s - self._late_s - self.table.hit_s
+        return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside, at_ns)
 
     def remember(self, seq: int, captured_ns: int, seen: View) -> None:
         """Write down what is believed now."""
@@ -67,10 +71,11 @@ class People:
     def teach(self, seq: int, moment: Moment, seen: Observed, picture: Picture) -> list[FaceEvent]:
         """Learn from the detections of a past moment; returns who appeared and who left."""
         at_ns = moment.captured_ns
+        self._late_s = min(self.now_s - moment.now_s, self._rules.coast_s)
         holder = self._continue(seq, moment, seen)
         holder = self._sort_out_who_met(seq, moment, seen, holder)
         holder = self._rejoin(seq, moment, seen, holder)
-        self._look(seen, holder)
+        self._look(seen, holder, moment.now_s)
         events = self._keep(self.table.confirmed | (self.table.misses == 0), at_ns)
         events += self._begin(seq, seen, np.flatnonzero((holder == NOBODY) & self._strong(seen)), at_ns)
         return events + self._confirm(at_ns, picture)
@@ -84,11 +89,13 @@ class People:
         open_rows = np.flatnonzero(rows >= 0)
         boxes, strong = cxcywh_to_xyxy(moment.place), self._strong(seen)
         cost = unlike(self.table, rows, seen)
-        holder = np.full(len(seen.xyxy), NOBODY)
+        holder, newest = np.full(len(seen.xyxy), NOBODY), self.history.newest()
         for tier in (np.flatnonzero(strong), np.flatnonzero(~strong)):
             pairs = match(boxes[open_rows], seen.xyxy[tier], cost[open_rows][:, tier])
             hit, found = open_rows[pairs.first], tier[pairs.second]
             innovation = xyxy_to_cxcywh(seen.xyxy[found]) - moment.place[hit]
+            if newest and newest[0] > seq:
+                innovation[better_as_is(self.table, newest[1].view, rows[hit], innovation)] = 0
             self._hit(seq, rows[hit], innovation, seen.scores[found], moment.now_s)
             holder[found] = moment.ids[hit]
             for at in np.flatnonzero(astray(innovation, moment.place[hit]) & (seq != self.history.newest_seq)):
@@ -191,9 +198,11 @@ class People:
             holder[free[found]] = table.id[rows[known]]
         return holder
 
-    def _look(self, seen: Observed, holder: Ints) -> None:
+    def _look(self, seen: Observed, holder: Ints, at_s: float) -> None:
         """Remember what the faces look like that were seen whole and alone."""
         rows = rows_of(self.table, holder)
+        shown = (rows >= 0) & seen.patches.any(axis=(1, 2))
+        imprint(self.table, rows[shown], seen.patches[shown], xyxy_to_cxcywh(seen.xyxy[shown])[:, 2:], at_s)
         clear = (rows >= 0) & seen.clean
         # A width of zero: nobody was ever looked at.
         if clear.any():

@@ -14,15 +14,17 @@ State = Literal["tentative", "confirmed", "coasting"]
 
 def tracks_message(table: TrackTable, frame: Frame) -> Tracks:
     """Say where every followed face is in a frame; a hidden one is nowhere."""
-    boxes, speeds = table.xyxy.tolist(), table.filter.speed[:, :2].tolist()
+    # Lists: element by element an array takes ten times as long.
+    boxes, speeds = np.round(table.xyxy, 2).tolist(), np.round(table.filter.speed[:, :2], 1).tolist()
+    ids, scores, ages = table.id.tolist(), table.score.tolist(), table.age_frames.tolist()
     tracks = tuple(
         Track(
-            id=int(table.id[row]),
-            xyxy=_xyxy(boxes[row]),
-            score=float(table.score[row]),
+            id=ids[row],
+            xyxy=tuple(boxes[row]),
+            score=scores[row],
             state=_state(table, row),
-            age_frames=int(table.age_frames[row]),
-            velocity=_point(speeds[row]),
+            age_frames=ages[row],
+            velocity=tuple(speeds[row]),
         )
         for row in np.flatnonzero(~table.hidden).tolist()
     )

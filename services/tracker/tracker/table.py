@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from facewire.boxes import Boxes, cxcywh_to_xyxy
 from tracker.appearance import Looks
 from tracker.kalman import Filter
+from tracker.recalling import PATCH_HEIGHT, PATCH_WIDTH, Patches, similarity
 
 Ints = NDArray[np.int64]
 # Who somebody is, as against where: what moves when two faces turn out to have swapped.
-IDENTITY = ("id", "visit", "look", "looks", "confirmed", "age_frames", "born_ns")
+IDENTITY = ("id", "visit", "look", "looks", "confirmed", "age_frames", "born_ns", "patch", "patch_s", "patch_size")
 # After so many looks at a face a new one counts this little: light and clothes may change in the long run.
 LOOKS_LIMIT = 20
+# A patch is kept for so long while new ones look unlike it: they may show what hides a part of the face.
+PATCH_LASTS_S, SAME_PATCH = 0.7, 0.8
 
 
 def _ints() -> Ints:
@@ -54,6 +57,10 @@ class TrackTable:
         hit_s: when it was last detected, by the same.
         look: what it looks like, the mean over `looks` detections.
         looks: of how many.
+        sighted_s: when it was last seen where it is, in whatever way, by the tracker's own clock.
+        patch_s: when the patch was taken, by the same.
+        patch_size: (N, 2) width and height of the face then, px.
+        patch: (N, ...) what is searched for when flow has lost it; all 0 before it was seen alone.
     """
 
     filter: Filter = field(default_factory=lambda: Filter(_axes(), _axes(), _axes(), _axes(), _axes()))
@@ -72,6 +79,10 @@ class TrackTable:
     hit_s: NDArray[np.float64] = field(default_factory=_floats)
     look: Looks = field(default_factory=lambda: np.empty((0, 0), np.float32))
     looks: Ints = field(default_factory=_ints)
+    sighted_s: NDArray[np.float64] = field(default_factory=_floats)
+    patch_s: NDArray[np.float64] = field(default_factory=_floats)
+    patch_size: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+    patch: Patches = field(default_factory=lambda: np.empty((0, PATCH_HEIGHT, PATCH_WIDTH), np.uint8))
 
     def __len__(self) -> int:
         return len(self.id)
@@ -118,6 +129,15 @@ def look_at(table: TrackTable, rows: Ints, looks: Looks) -> None:
     mean = (table.look[rows] * seen + looks) / (seen + 1)
     table.look[rows] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
     table.looks[rows] += 1
+
+
+def imprint(table: TrackTable, rows: Ints, seen: Patches, size: NDArray[np.floating], at_s: float) -> None:
+    """Remember what rows (K,) are to be searched for as; what looks otherwise all at once may be half hidden."""
+    fresh = (at_s - table.patch_s[rows] > PATCH_LASTS_S) | ~table.patch[rows].any(axis=(1, 2))
+    fresh |= similarity(table.patch[rows], seen) > SAME_PATCH
+    table.patch[rows[fresh]] = seen[fresh]
+    table.patch_s[rows[fresh]] = at_s
+    table.patch_size[rows[fresh]] = size[fresh]
 
 
 def _columns() -> list[str]:

@@ -16,6 +16,7 @@ from tracker.moving import move
 from tracker.observing import observe
 from tracker.people import People
 from tracker.rules import Rules
+from tracker.sighting import find_again, hide
 
 NS_PER_S = 1_000_000_000
 # A clock that jumps, or a camera that stood still, is no reason to believe that everybody ran.
@@ -122,7 +123,14 @@ class CameraTracker:
         step_s = min(max(passed_s, 0.0), LONGEST_STEP_S)
         self._people.now_s += step_s
         if len(self._people.table):
-            self._panned, self.blind = move(self._people.table, self._source, before.view, now, self._panned, step_s)
+            self._follow(before, now, step_s)
+
+    def _follow(self, before: Moment, now: View, step_s: float) -> None:
+        people, sees = self._people, self._source.sees
+        self._panned, flowing = move(people.table, self._source, before, now, self._panned, step_s)
+        found = find_again(people.table, people.history, now, people.now_s, flowing) if sees else flowing
+        hide(people.table, flowing, found, sees=sees)
+        self.blind = int((~(flowing | found)).sum()) if sees else 0
 
     def _count_oddities(self, step: int, passed_s: float, before: View, now: View) -> None:
         if step > 1:

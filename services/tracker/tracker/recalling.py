@@ -1,0 +1,161 @@
+"""Find faces again that flow has lost sight of: what they looked like when detected, searched for where they may be.
+
+Normalized cross-correlation: Lewis, "Fast Normalized Cross-Correlation" (1995), as OpenCV's `TM_CCOEFF_NORMED`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewire.boxes import Boxes, xyxy_to_cxcywh
+from facewire.pixels import Picture
+from tracker.kalman import Axes
+from tracker.motion import View
+
+Places = NDArray[np.floating]
+"""(N, 4): centre x, centre y, width, height, px of the original."""
+Patches = NDArray[np.uint8]
+"""(N, PATCH_HEIGHT, PATCH_WIDTH) gray: faces, all of one size; all 0 where there is nothing to be searched for."""
+
+PATCH_WIDTH, PATCH_HEIGHT = 16, 20
+PATCH = np.array((PATCH_WIDTH, PATCH_HEIGHT))
+# Of the box: its corners are background.
+PATCH_SHARE = 0.8
+# A face has contrast; a wall or a black picture matches everything.
+FLATTEST = 8.0
+# From so many pixels for one of a patch on, finer texture is blurred first; else it would look otherwise every time.
+ALIASES_FROM = 1.6
+# Measured on the composed clips: who is there is alike by more, and somebody else or a background hardly ever.
+LIKE, HALF_LIKE = 0.8, 0.85
+# Who is a little less alike may be of another size than believed.
+MAYBE, ZOOMS = 0.55, (1.0, 1.12, 0.89)
+# Whoever comes out from behind something shows one side of the face first.
+WHOLE, HALVES = slice(0, 16), (slice(0, 10), slice(6, 16))
+
+# At a glance every other pixel is enough.
+_COLUMNS, _LINES = (
+    (np.arange(0, PATCH_WIDTH, 2) + 0.5) / PATCH_WIDTH,
+    (np.arange(0, PATCH_HEIGHT, 2) + 0.5) / PATCH_HEIGHT,
+)
+_GLANCE = PATCH_SHARE * (np.stack(np.meshgrid(_COLUMNS, _LINES), axis=-1).reshape(-1, 2) - 0.5)
+
+Point = NDArray[np.float64]
+"""(2,): x, y."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Where faces look most like what they did: (N, 4) px of the original, how much (N,), and whether to believe it."""
+
+    place: Axes
+    likeness: NDArray[np.float64]
+    found: NDArray[np.bool_]
+
+
+def patches(view: View, xyxy: Boxes) -> Patches:
+    """Return what faces (N, 4) look like; all 0 where they reach out of the picture."""
+    cut = np.zeros((len(xyxy), PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
+    for patch, place in zip(cut, xyxy_to_cxcywh(xyxy) * view.scale, strict=True):
+        spread = place[2:] * PATCH_SHARE / PATCH
+        low, high = place[:2] - spread * PATCH / 2, place[:2] + spread * PATCH / 2
+        if (low >= 0).all() and (high <= view.gray.shape[::-1]).all():
+            patch[:] = _resampled(view.gray, low, spread, (PATCH_WIDTH, PATCH_HEIGHT))
+    return cut
+
+
+def likeness(view: View, known: Patches, place: Places) -> NDArray[np.float64]:
+    """Return how much those at `place` (N, 4) look, at a glance, like what is known of them: (N,) of -1..1."""
+    at = (place[:, None, :2] + place[:, None, 2:] * _GLANCE) * view.scale
+    column, row = np.clip(at.astype(np.int64), 0, np.array(view.gray.shape[::-1]) - 1).transpose(2, 0, 1)
+    return similarity(view.gray[row, column], known[:, ::2, ::2].reshape(len(known), len(_GLANCE)))
+
+
+def similarity(first: Picture, second: Picture) -> NDArray[np.float64]:
+    """Return the normalized correlation of pictures (N, ...) with others, (N,)."""
+    both = np.stack((first, second)).astype(np.float32).reshape(2, len(first), prod(first.shape[1:]))
+    both -= both.mean(axis=2, keepdims=True)
+    power = np.square(both).sum(axis=2).prod(axis=0)
+    return np.asarray(both.prod(axis=0).sum(axis=1) / np.sqrt(np.maximum(power, 1.0)), np.float64)
+
+
+def recall(
+    view: View, known: Patches, place: Places, reach: NDArray[np.float64], emerging: NDArray[np.bool_]
+) -> Recalled:
+    """Search for faces.
+
+    Args:
+        view: the picture to look at.
+        known: (N, ...) what they looked like.
+        place: (N, 4) where they are believed to be, and how large they were when they looked so, px of the original.
+        reach: (N, 2) how far from there they may be, sideways and up or down, in their heights.
+        emerging: (N,) of whom one side of the face is enough.
+    """
+    best = Recalled(place.astype(np.float64), np.full(len(place), -1.0), np.zeros(len(place), bool))
+    for row in np.flatnonzero(known.reshape(len(known), prod(known.shape[1:])).std(axis=1) > FLATTEST):
+        for enough, alike, there in _looks(view, known[row], place[row], reach[row], whole=not emerging[row]):
+            if alike > best.likeness[row]:
+                best.likeness[row], best.place[row], best.found[row] = alike, there, alike >= enough
+    return best
+
+
+def _looks(
+    view: View, patch: Picture, place: Point, reach: Point, *, whole: bool
+) -> Iterator[tuple[float, float, Point]]:
+    """Yield of each way to look for a face what likeness is enough, what there is, and where (4,); stop when found."""
+    alike = MAYBE
+    for zoom in ZOOMS:
+        if MAYBE <= alike < LIKE:
+            sized = place * (1, 1, zoom, zoom)
+            alike, centre = _search(view, patch, sized, reach / zoom, WHOLE)
+            yield LIKE, alike, np.concatenate((centre, sized[2:]))
+    for half in () if whole or alike >= LIKE else HALVES:
+        alike, centre = _search(view, patch, place, reach, half)
+        yield HALF_LIKE, alike, np.concatenate((centre, place[2:]))
+
+
+def _search(view: View, patch: Picture, place: Point, reach: Point, part: slice) -> tuple[float, Point]:
+    """Return the best likeness of some columns of a patch around a place (4,), and the face's centre there (2,)."""
+    here, spread = place * view.scale, place[2:] * view.scale * PATCH_SHARE / PATCH
+    size = np.array((part.stop - part.start, PATCH_HEIGHT))
+    aside = np.array(((part.start + part.stop - PATCH_WIDTH) / 2 * spread[0], 0))
+    half = (np.ceil(reach * here[3] / spread) + size / 2) * spread
+    low = np.maximum(here[:2] + aside - half, 0)
+    high = np.minimum(here[:2] + aside + half, view.gray.shape[::-1])
+    width, height = np.floor((high - low) / spread + 1e-6).astype(int).tolist()
+    wanted = np.ascontiguousarray(patch[:, part])
+    if width < size[0] or height < size[1] or wanted.std() < FLATTEST:
+        return -1.0, place[:2]
+    around = _resampled(view.gray, low, spread, (width, height))
+    alike = np.asarray(cv2.matchTemplate(around, wanted, cv2.TM_CCOEFF_NORMED), np.float64)
+    line, column = np.unravel_index(int(alike.argmax()), alike.shape)
+    summit = np.array((_summit(alike[line], int(column)), _summit(alike[:, column], int(line))))
+    return float(alike[line, column]), (low + spread * (summit + size / 2) - aside) / view.scale
+
+
+def _summit(values: NDArray[np.floating], at: int) -> float:
+    """Return where a parabola through the highest value and its neighbours has its summit."""
+    if not 0 < at < len(values) - 1:
+        return float(at)
+    left, middle, right = values[at - 1 : at + 2].tolist()
+    bend = left - 2 * middle + right
+    return at + (0.5 * (left - right) / bend if bend < 0 else 0.0)
+
+
+def _resampled(gray: Picture, corner: Point, spread: Point, size: tuple[int, int]) -> Picture:
+    """Return a part of a picture, of `size` (width, height): from `corner` on, `spread` of its pixels for each."""
+    reach, most = spread * size, np.array(gray.shape[::-1])
+    low = np.clip(np.floor(corner - spread) - 1, 0, most - 1).astype(int)
+    high = np.clip(np.ceil(corner + reach + spread) + 1, low + 1, most).astype(int)
+    part = gray[low[1] : high[1], low[0] : high[0]]
+    if spread.max() > ALIASES_FROM:
+        blurred = cv2.GaussianBlur(part, (0, 0), 0.5 * float(np.sqrt(spread.max() ** 2 - 1)))
+        part = np.asarray(blurred, np.uint8)
+    # The middle of a small pixel lies in the middle of those that it stands for.
+    first = corner - low + spread / 2 - 0.5
+    move = np.array(((spread[0], 0, first[0]), (0, spread[1], first[1])))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(part, move, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)

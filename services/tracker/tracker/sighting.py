@@ -1,0 +1,87 @@
+"""Know who is seen in a frame: by flow, or else found again by what they looked like; hide who is not."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewire.boxes import cxcywh_to_xyxy, iou
+from tracker import kalman
+from tracker.history import History
+from tracker.kalman import Axes
+from tracker.motion import View, in_front
+from tracker.recalling import Recalled, likeness, recall
+from tracker.table import Ints, TrackTable
+
+HIDDEN_MISSES = 3
+# Nor is it shown where no motion of it was seen for so long.
+HIDDEN_FRAMES = 6
+# How far a lost face is searched for, in its heights sideways and up or down, and more with every second: people walk.
+REACH, REACH_PER_S = np.array((0.4, 0.3)), np.array((6.0, 1.0))
+MOST_REACH = np.array((3.0, 0.8))
+# Where somebody else is seen, nobody is searched for.
+TAKEN_IOU = 0.3
+# Flow may follow what hides a face. Who looks less like before is searched for elsewhere, that is at least so many
+# heights away, and is there if it is so much more alike.
+DOUBTED, CLEARLY, ELSEWHERE = 0.5, 0.2, 0.25
+
+Mask = NDArray[np.bool_]
+
+
+def find_again(table: TrackTable, history: History, now: View, now_s: float, flowing: Mask) -> Mask:
+    """Search for faces that flow did not see, or follows and should not; returns who looks like before, (N,).
+
+    Args:
+        table: is changed.
+        history: is told where they were meanwhile.
+        now: the picture.
+        now_s: by the tracker's own clock.
+        flowing: (N,) whose motion was seen.
+    """
+    found, known = np.zeros(len(table), bool), table.patch.any(axis=(1, 2))
+    alike = likeness(now, table.patch, table.filter.place)
+    sure = flowing & (~known | (alike > DOUBTED))
+    rows = np.flatnonzero(~sure & known)
+    if len(rows):
+        seen = _searched(table, now, now_s, rows, flowing[rows])
+        good = _free(table, seen, sure) & (~flowing[rows] | (seen.likeness > alike[rows] + CLEARLY))
+        good &= ~flowing[rows] | _far(table, seen.place, rows)
+        rows, place = rows[good], seen.place[good]
+        history.bridge(table.id[rows], place - table.filter.place[rows], table.sighted_s[rows], now_s)
+        kalman.put(table.filter, rows, place)
+        found[rows] = True
+    table.sighted_s[sure | found] = now_s
+    return np.asarray(found | (sure & known))
+
+
+def hide(table: TrackTable, flowing: Mask, found: Mask, *, sees: bool) -> None:
+    """Note who met whom, and who is believed not to be seen.
+
+    Args:
+        table: is changed.
+        flowing: (N,) whose motion was seen.
+        found: (N,) who looks like before.
+        sees: whether a face of which no motion is seen for long is likely hidden.
+    """
+    meets = in_front(table.xyxy)
+    table.mixed |= meets.any(axis=0) | meets.any(axis=1)
+    # Behind another face it is known why nothing is seen, and for how short a time.
+    unexplained = sees & ~meets.any(axis=1)
+    table.blind[:] = np.where(flowing | found, 0, table.blind + unexplained)
+    lost = ((table.misses >= HIDDEN_MISSES) & ~found) | (table.blind >= HIDDEN_FRAMES)
+    table.hidden[:] = table.confirmed & lost
+
+
+def _searched(table: TrackTable, now: View, now_s: float, rows: Ints, flowing: Mask) -> Recalled:
+    place = table.filter.place[rows]
+    place[~flowing, 2:] = table.patch_size[rows[~flowing]]
+    reach = np.minimum(REACH + REACH_PER_S * (now_s - table.sighted_s[rows, None]), MOST_REACH)
+    return recall(now, table.patch[rows], place, reach, emerging=~flowing)
+
+
+def _free(table: TrackTable, seen: Recalled, sure: Mask) -> Mask:
+    overlap = iou(cxcywh_to_xyxy(seen.place), table.xyxy[sure]).max(axis=1, initial=0)
+    return np.asarray(seen.found & (overlap <= TAKEN_IOU))
+
+
+def _far(table: TrackTable, place: Axes, rows: Ints) -> Mask:
+    believed = table.filter.place[rows]
+    return np.asarray(np.abs(place - believed)[:, :2].max(axis=1, initial=0) > ELSEWHERE * believed[:, 3])
