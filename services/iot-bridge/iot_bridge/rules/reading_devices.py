@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from facewire.marked import Marked
 from iot_bridge.locks.model import Evidence, Lock, Unlocking
-from iot_bridge.rules.fence import A_TOPIC, Fence, is_topic
+from iot_bridge.rules.fence import A_TOPIC, Fence, is_topic, shelly_parts
 from iot_bridge.rules.model import Device, Preset
 from iot_bridge.rules.surroundings import Surroundings
 from iot_bridge.rules.words import choice, name, one_or_many, person, whole
@@ -93,11 +93,17 @@ def read_locks(marked: Marked | None, around: Surroundings) -> dict[str, Lock]:
         title = name(key)
         parts = value.fields("a lock", (), (*PRESETS, "unlock"))
         where = device("lock", value, parts, around)
-        if any(where == Device(lock.preset, lock.address) for lock in found.values()):
+        if any(_same(where, Device(lock.preset, lock.address)) for lock in found.values()):
             value.refuse("another device for each lock", "the same again")
         unlocking = _unlocking(parts["unlock"], around) if "unlock" in parts else None
         found[title] = Lock(title, where.preset, where.address, unlocking)
     return found
+
+
+def _same(first: Device, second: Device) -> bool:
+    if first.preset == second.preset == "shelly":
+        return shelly_parts(first.address) == shelly_parts(second.address)
+    return first == second
 
 
 def _unlocking(marked: Marked, around: Surroundings) -> Unlocking:
