@@ -7,7 +7,6 @@ from threading import Event
 from typing import Any
 
 import msgspec
-import redis
 
 from facewire import keys
 from facewire.link import Link
@@ -36,16 +35,10 @@ class LightsOff:
         later = {_packed(device): now_s + wait_s for device, wait_s in after_s.items() if wait_s is not None}
         never = [_packed(device) for device, wait_s in after_s.items() if wait_s is None]
 
-        def write(client: redis.Redis) -> None:
-            with client.pipeline() as pipe:
-                if later:
-                    pipe.zadd(keys.LIGHTS_OFF, later)
-                if never:
-                    pipe.zrem(keys.LIGHTS_OFF, *never)
-                pipe.execute()
-
-        if after_s:
-            self._store.patiently(write, until)
+        if later:
+            self._store.patiently(lambda client: client.zadd(keys.LIGHTS_OFF, later), until)
+        if never:
+            self._store.patiently(lambda client: client.zrem(keys.LIGHTS_OFF, *never), until)
 
     def due(self) -> list[Device]:
         """Return the lights whose time has come.
