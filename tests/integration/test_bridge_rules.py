@@ -253,7 +253,7 @@ def test_check_says_what_rules_mean_without_a_broker_or_redis(tmp_path: Path, ru
     assert done.stdout.splitlines() == [
         "light hall: zigbee2mqtt hall",
         "light: when appeared: turn hall on, off after 60 s",
-        f"{rules}: 1 rules; times are Europe/Berlin",
+        f"{rules}: 1 rule; times are Europe/Berlin",
     ]
     rules.write_text("rules:\n  - x\n", encoding="utf-8")
     said = refused("iot_bridge", tmp_path, command=["-m", "iot_bridge", "check", str(rules)])

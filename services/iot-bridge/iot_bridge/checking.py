@@ -24,7 +24,8 @@ def check(arguments: Sequence[str]) -> int:
     for line in told(book):
         print(line)  # noqa: T201
     zone = settings.tz or "this host's"
-    print(f"{path or settings.rules_file}: {len(book.rules)} rules; times are {zone}")  # noqa: T201
+    count = len(book.rules)
+    print(f"{path or settings.rules_file}: {count} rule{'' if count == 1 else 's'}; times are {zone}")  # noqa: T201
     return 0
 
 
