@@ -8,7 +8,7 @@ from facewire import keys
 from facewire.groups import GroupReader
 from facewire.service import Service, keep_running, running
 from facewire.settings import load
-from facewire.streams import StreamReader, Wanted
+from facewire.streams import Intake, StreamReader, Wanted
 from iot_bridge.broker import Broker
 from iot_bridge.checking import check, surroundings
 from iot_bridge.discovery import Node
@@ -98,7 +98,8 @@ def listen(broker: Broker, live: LiveRules, senses: Senses) -> None:
 def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -> Webhooks:
     """Return what calls the webhooks of rules."""
     group = "iot-bridge-webhooks"
-    events = GroupReader(service.store, service.intake, keys.EVENTS, group=group, consumer=f"{group}-1")
+    silent = Intake(service.metrics, service.log, tells=False)
+    events = GroupReader(service.store, silent, keys.EVENTS, group=group, consumer=f"{group}-1")
     caller = Caller(service.metrics, service.log, service.stop)
     lanes = Lanes(caller, service.metrics, service.heartbeat.beat, service.stop)
     return Webhooks(events, lanes, lambda event: calls(live.book, event, senses, secret), service.stop)

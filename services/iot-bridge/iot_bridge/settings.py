@@ -72,6 +72,7 @@ class BridgeSettings(LayoutSettings):
         """Whether `mqtt_host` is the path of a unix socket."""
         return self.mqtt_host.startswith("/")
 
+
 def secret(name: str) -> str | None:
     """Return a secret that a rule names by its environment variable; None where it is not set, or empty."""
     return os.environ.get(name) or None
