@@ -93,6 +93,8 @@ def read_locks(marked: Marked | None, around: Surroundings) -> dict[str, Lock]:
         title = name(key)
         parts = value.fields("a lock", (), (*PRESETS, "unlock"))
         where = device("lock", value, parts, around)
+        if where.preset == "shelly" and not shelly_parts(where.address)[1].startswith("switch:"):
+            parts["shelly"].refuse("a switch of the Shelly, as a lock")
         if any(_same(where, Device(lock.preset, lock.address)) for lock in found.values()):
             value.refuse("another device for each lock", "the same again")
         unlocking = _unlocking(parts["unlock"], around) if "unlock" in parts else None
