@@ -1,6 +1,6 @@
 """Read a stream as one of a group: every entry is somebody's until it is acknowledged."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic
@@ -53,12 +53,18 @@ class GroupReader:
         self._consumer = consumer
         self._claim_idle_ms = claim_idle_ms
 
-    def deliveries(self, until: Event) -> Iterator[Delivery]:
-        """Yield what this consumer left undone, then new entries and those of the dead, until `until` is set."""
+    def deliveries(self, until: Event, between: Callable[[], None] = lambda: None) -> Iterator[Delivery]:
+        """Yield what this consumer left undone, then new entries and those of the dead, until `until` is set.
+
+        Args:
+            until: ends it.
+            between: called before each read, so at least about once a second while nothing happens.
+        """
         self._link.patiently(self._make_group, until)
         claim_s = monotonic()
         undone = True
         while not until.is_set():
+            between()
             if monotonic() >= claim_s:
                 claim_s = monotonic() + self._claim_idle_ms / 1000
                 yield from self._decoded(self._link.patiently(self._claim, until) or [], until)

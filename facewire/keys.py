@@ -40,6 +40,9 @@ CAMERAS = "cameras"
 TRACK_ID = "track_id"
 """Counter on `store`: the last track id given, so that an id is never given twice."""
 
+LIGHTS_OFF = "lights_off"
+"""Sorted set on `store`: lights that a rule turned on for a while, scored by the unix second at which they go off."""
+
 
 def health(service: str, instance: str) -> str:
     """Name the heartbeat hash of one instance of a service (on `bus`, expires 10 s after a beat)."""

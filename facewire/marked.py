@@ -123,6 +123,26 @@ class Marked:
             self.refuse(expected)
         return number
 
+    def flag(self, expected: str) -> bool:
+        """Return yes or no in any of YAML's words for it: `on`, `yes`, `true`, and their opposites.
+
+        Raises:
+            MarkedError: it is neither.
+        """
+        if not isinstance(self.node, yaml.ScalarNode) or self.node.tag != f"{_PLAIN}bool":
+            self.refuse(expected)
+        return self.node.value.lower() in ("on", "yes", "true")
+
+    @property
+    def is_list(self) -> bool:
+        """Say whether a list is written here."""
+        return isinstance(self.node, yaml.SequenceNode)
+
+    @property
+    def is_flag(self) -> bool:
+        """Say whether YAML takes what is written here for yes or no."""
+        return self.node.tag == f"{_PLAIN}bool"
+
 
 def read(path: Path) -> Marked | None:
     """Read a file of one YAML document; None where it holds none.

@@ -55,6 +55,12 @@ def _require_place(name: str, what: str) -> None:
     _require(PLACE_NAME.fullmatch(name) is not None, f"{what} is not a short lower-case name")
 
 
+def _require_zones(zones: tuple[str, ...]) -> None:
+    _require(len(zones) <= PLACES_LIMIT, f"in more than {PLACES_LIMIT} zones")
+    for zone in zones:
+        _require_place(zone, "zone")
+
+
 def _require_stamp(camera: str, seq: int, captured_ns: int) -> None:
     _require(CAMERA_NAME.fullmatch(camera) is not None, "camera is not a short lower-case name")
     _require(0 <= seq < 2**63, "seq is not within 0..2^63")
@@ -149,9 +155,7 @@ class Track:
         _require_share(self.score, "score")
         _require(self.age_frames >= 0, "age_frames is negative")
         _require_finite(self.velocity, "velocity", 1e6)
-        _require(len(self.zones) <= PLACES_LIMIT, f"in more than {PLACES_LIMIT} zones")
-        for zone in self.zones:
-            _require_place(zone, "zone")
+        _require_zones(self.zones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,7 @@ class FaceEvent:
     """One chapter of a face's story; `id` is the same however often the event is delivered.
 
     Only some types have a place: `entered` a zone, `left_zone` a zone and how long the face was in it, `crossed` a line
-    and the direction.
+    and the direction. `zones` are those that the face was in when any other happened.
     """
 
     TYPE: ClassVar[str] = "event"
@@ -223,6 +227,7 @@ class FaceEvent:
     line: str | None = None
     direction: str | None = None
     dwell_s: float | None = None
+    zones: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require_stamp(self.camera, 0, self.at_ns)
@@ -240,6 +245,7 @@ class FaceEvent:
         _require(given == belongs, f"{self.type} has not exactly these: {', '.join(sorted(belongs)) or 'no place'}")
         for name in given - {"dwell_s"}:
             _require_place(str(places[name]), name)
+        _require_zones(self.zones)
         _require(self.dwell_s is None or 0 <= self.dwell_s < math.inf, "dwell_s is not a duration")
 
 

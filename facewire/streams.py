@@ -46,11 +46,18 @@ def announced(link: Link, until: Event) -> list[str]:
 
 
 class Intake:
-    """Decodes entries; what is malformed is counted, logged once a minute, and dropped."""
+    """Decodes entries; what is malformed is counted, logged once a minute, and dropped.
 
-    def __init__(self, metrics: Metrics, log: Log) -> None:
+    Args:
+        metrics: counts.
+        log: told.
+        tells: False drops it in silence, where another reader of the same entries tells of it.
+    """
+
+    def __init__(self, metrics: Metrics, log: Log, *, tells: bool = True) -> None:
         self._metrics = metrics
         self._log = log
+        self._tells = tells
         self._seldom = Seldom()
 
     def decode(self, fields: dict[bytes, bytes], expected: type[M], key: str) -> M | None:
@@ -58,6 +65,8 @@ class Intake:
         try:
             return codec.decode(fields.get(keys.FIELD, b""), expected)
         except codec.RejectedMessageError as error:
+            if not self._tells:
+                return None
             self._metrics.rejected(error.reason)
             if self._seldom.due(f"{key} {error.reason}", monotonic()):
                 self._log.warning("message rejected", stream=key, problem=str(error))

@@ -65,6 +65,7 @@ def _shared(run_dir: Path, mqtt_port: int, web_port: int) -> dict[str, str]:
     bus, store = run_dir / "bus.sock", run_dir / "store.sock"
     defaults = {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "console", "PYTHONUNBUFFERED": "1"}
     defaults["CAMERAS_FILE"] = str(ROOT / "config" / "cameras.yaml")
+    defaults["RULES_FILE"] = str(ROOT / "config" / "rules.yaml")
     return {
         **defaults,
         **os.environ,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from iot_bridge.settings import BridgeSettings
 
 from facewire.settings import LayoutSettings
 from tests.places import ROOT
@@ -94,6 +95,16 @@ def test_what_is_marked_lies_where_the_services_that_need_it_look() -> None:
     for mount in mounts.values():
         assert mount["read_only"]
         assert (Path(mount["source"]) / "cameras.yaml").samefile(ROOT / "config" / "cameras.yaml")
+    assert (Path(mounts["iot-bridge"]["source"]) / BridgeSettings().rules_file.name).samefile(
+        ROOT / "config" / "rules.yaml"
+    )
+
+
+def test_rules_are_told_the_time_zone_and_the_key_of_webhooks() -> None:
+    services = config("docker-compose.yml", TZ="Europe/Berlin", WEBHOOK_KEY="sesame")["services"]
+    told = services["iot-bridge"]["environment"]
+    assert (told["TZ"], told["WEBHOOK_KEY"]) == ("Europe/Berlin", "sesame")
+    assert [name for name, service in services.items() if "sesame" in json.dumps(service)] == ["iot-bridge"]
 
 
 def test_bake_builds_every_service_for_both_kinds_of_machine() -> None:

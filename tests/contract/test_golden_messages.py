@@ -8,10 +8,17 @@ import pytest
 from facewire.codec import decode, encode
 from facewire.messages import Message
 from tests.places import ROOT
-from tests.unit.messages import EVENT, EXAMPLES, TRACKS
+from tests.unit.messages import CROSSED, ENTERED, EVENT, EXAMPLES, LEFT_ZONE, TRACKS
 
 GOLDEN = ROOT / "tests" / "contract" / "golden"
-EARLIER: dict[str, Message] = {"event": EVENT, "tracks": TRACKS}
+EARLIER: dict[str, Message] = {
+    "event": EVENT,
+    "event_with_its_place": EVENT,
+    "event_crossed": CROSSED,
+    "event_entered": ENTERED,
+    "event_left_zone": LEFT_ZONE,
+    "tracks": TRACKS,
+}
 
 
 def golden(name: str) -> bytes:

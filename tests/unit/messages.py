@@ -39,6 +39,9 @@ EVENT = FaceEvent(
     b"\xff\xd8\xff\xd9",
 )
 ENTERED = replace(EVENT, id="door-3-entered-porch-7", type="entered", snapshot=None, zone="porch")
+IDENTIFIED = replace(
+    EVENT, id="door-3-identified-7", type="identified", identity=Person("Ada", 0.75), zones=("porch", "steps")
+)
 LEFT_ZONE = replace(ENTERED, id="door-3-left_zone-porch-7", type="left_zone", dwell_s=2.5)
 CROSSED = replace(
     EVENT, id="door-3-crossed-sill-7", type="crossed", identity=Person("Ada", 0.75), line="sill", direction="in"
@@ -54,6 +57,7 @@ EXAMPLES: dict[str, Message] = {
     "event_entered": ENTERED,
     "event_left_zone": LEFT_ZONE,
     "event_crossed": CROSSED,
+    "event_identified": IDENTIFIED,
     "wish": WISH,
     "identity": IDENTITY,
 }
@@ -114,7 +118,8 @@ def events(draw: st.DrawFn) -> FaceEvent:
         )
     )
     stamped: dict[str, Any] = {"camera": draw(cameras), "started_ns": started_ns, "at_ns": at_ns, "snapshot": snapshot}
-    return FaceEvent(id=event_id, track_id=track_id, identity=person, **stamped, **place)
+    zones = draw(st.lists(cameras, max_size=3, unique=True).map(tuple))
+    return FaceEvent(id=event_id, track_id=track_id, identity=person, zones=zones, **stamped, **place)
 
 
 any_message: st.SearchStrategy[Message] = st.one_of(

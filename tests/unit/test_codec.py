@@ -79,7 +79,7 @@ def test_unknown_keys_are_ignored(message: Message) -> None:
 
 @pytest.mark.parametrize("message", EXAMPLES.values(), ids=EXAMPLES)
 def test_each_required_key_is_missed(message: Message) -> None:
-    optional = {"snapshot", "zone", "line", "direction", "dwell_s", "live_score", "v", "t"}
+    optional = {"snapshot", "zone", "line", "direction", "dwell_s", "zones", "live_score", "v", "t"}
     for key in fields_of(message).keys() - optional:
         fields = fields_of(message)
         del fields[key]

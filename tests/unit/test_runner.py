@@ -26,6 +26,7 @@ def test_every_service_gets_a_metrics_port_of_its_own(tmp_path: Path) -> None:
     assert {planned.mqtt_port, planned.web_port}.isdisjoint(map(int, ports))
     assert planned.environment["capture"]["CAMERA"] == "rtsp://host/x"
     assert Path(planned.environment["capture"]["CAMERAS_FILE"]).samefile(plan.ROOT / "config" / "cameras.yaml")
+    assert Path(planned.environment["iot-bridge"]["RULES_FILE"]).samefile(plan.ROOT / "config" / "rules.yaml")
 
 
 def test_a_duration_that_is_no_time_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

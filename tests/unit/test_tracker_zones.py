@@ -167,6 +167,19 @@ def test_a_face_that_ends_in_a_zone_leaves_it_before_it_leaves() -> None:
     assert room.see() == []
 
 
+def test_what_happens_to_a_face_tells_where_it_was() -> None:
+    room = Room(PORCH, replace(PORCH, name="steps"))
+    other = replace(EVENT, id="door-2-appeared", track_id=2)
+    mine = replace(EVENT, track_id=1)
+    happened = room.see(at(300, 240), at(10, 10, track_id=2), others=[mine, other])
+    assert {event.id: event.zones for event in happened if event.type == "appeared"} == {
+        mine.id: ("porch", "steps"),
+        other.id: (),
+    }
+    left = replace(mine, id="door-1-left", type="left", snapshot=None)
+    assert room.see(at(10, 10, track_id=2), others=[left])[-1] == replace(left, zones=("porch", "steps"))
+
+
 def test_a_face_enters_after_it_appeared() -> None:
     assert told(Room(PORCH).see(at(300, 240), others=[EVENT])) == [("appeared", None), ("entered", "porch")]
 

@@ -1,4 +1,4 @@
-"""`python -m iot_bridge` runs the service."""
+"""`python -m iot_bridge` runs the service; `python -m iot_bridge check [FILE]` says what the rules mean."""
 
 import sys
 import time
@@ -6,26 +6,33 @@ from threading import Thread
 
 from facewire import keys
 from facewire.groups import GroupReader
-from facewire.layouts import layouts
 from facewire.service import Service, keep_running, running
 from facewire.settings import load
-from facewire.streams import StreamReader, Wanted
+from facewire.streams import Intake, StreamReader, Wanted
 from iot_bridge.broker import Broker
+from iot_bridge.checking import check, surroundings
 from iot_bridge.discovery import Node
 from iot_bridge.home import Home
 from iot_bridge.presence import CameraState
+from iot_bridge.rules.lights import LightsOff
+from iot_bridge.rules.live import LiveRules, first_rules
+from iot_bridge.rules.performing import Performer
+from iot_bridge.rules.senses import Senses, sensors
 from iot_bridge.service import run_clock, run_events, run_tracks
-from iot_bridge.settings import BridgeSettings
-from iot_bridge.topics import Publication, Topics
+from iot_bridge.settings import BridgeSettings, secret
+from iot_bridge.topics import Publication
+from iot_bridge.webhooks import Caller, Lanes, Webhooks, calls
 
 
 def main() -> int:
     """Run the service until it is told to stop."""
     settings = load(BridgeSettings)
-    marked = layouts(settings)
-    zones = {camera: [zone.name for zone in layout.zones] for camera, layout in marked.items()}
+    around = surroundings(settings)
+    topics = around.topics
+    zones = {camera: [zone.name for zone in layout.zones] for camera, layout in around.layouts.items()}
+    book = first_rules(settings, around)
     with running("iot-bridge", settings) as service:
-        topics = Topics(settings.topic_prefix, settings.node_id)
+        live = LiveRules(book, settings.rules_file, around, service.heartbeat, service.metrics, service.log)
         node = Node(topics, settings.node_name, settings.discovery_prefix, zones)
         will = Publication(topics.availability, b"offline", retain=True)
         broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
@@ -37,7 +44,7 @@ def main() -> int:
             [topics.any_camera_availability, topics.any_zone],
         )
         try:
-            serve(service, broker, home)
+            serve(service, broker, home, live)
         finally:
             broker.stop()
     return 0
@@ -58,20 +65,45 @@ def remember(home: Home, topic: str) -> None:
         home.remember_zone(*found)
 
 
-def serve(service: Service[BridgeSettings], broker: Broker, home: Home) -> None:
+def serve(service: Service[BridgeSettings], broker: Broker, home: Home, live: LiveRules) -> None:
     """Run all loops until the service stops."""
+    senses = Senses(service.settings.zone)
+    performer = Performer(live, senses, LightsOff(service.store), home.node.topics, service.metrics)
+    webhooks = calling(service, live, senses)
+    listen(broker, live, senses)
     tracks = StreamReader(service.bus, service.intake, service.metrics, [Wanted(keys.TRACKS)])
     events = GroupReader(service.store, service.intake, keys.EVENTS, group="iot-bridge", consumer="iot-bridge-1")
+
+    def look() -> None:
+        if live.look():
+            listen(broker, live, senses)
+
     loops = [
         Thread(target=keep_running, args=(service, lambda: run_tracks(service, tracks, home)), daemon=True),
-        Thread(target=keep_running, args=(service, lambda: run_clock(service, home)), daemon=True),
+        Thread(target=keep_running, args=(service, lambda: run_clock(service, home, look)), daemon=True),
+        Thread(target=keep_running, args=(service, webhooks.run), daemon=True),
     ]
     for loop in loops:
         loop.start()
-    keep_running(service, lambda: run_events(service, events, broker, home.node))
+    keep_running(service, lambda: run_events(service, events, broker, home.node, performer))
     for loop in loops:
         loop.join(2.0)
 
 
+def listen(broker: Broker, live: LiveRules, senses: Senses) -> None:
+    """Hear the sensors that rules ask for."""
+    broker.listen({sensor.topic for sensor in sensors(live.book)}, senses.hear)
+
+
+def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -> Webhooks:
+    """Return what calls the webhooks of rules."""
+    group = "iot-bridge-webhooks"
+    silent = Intake(service.metrics, service.log, tells=False)
+    events = GroupReader(service.store, silent, keys.EVENTS, group=group, consumer=f"{group}-1")
+    caller = Caller(service.metrics, service.log, service.stop)
+    lanes = Lanes(caller, service.metrics, service.heartbeat.beat, service.stop)
+    return Webhooks(events, lanes, lambda event: calls(live.book, event, senses, secret), service.stop)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(check(sys.argv[2:]) if sys.argv[1:2] == ["check"] else main())

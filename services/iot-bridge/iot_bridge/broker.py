@@ -1,6 +1,6 @@
 """The connection to the MQTT broker: kept up, its weather told, and a message's arrival made certain."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from threading import Event, Thread
 from time import monotonic
@@ -50,6 +50,7 @@ class Broker:
         self._on_memory: Callable[[str], None] = lambda _topic: None
         self._birth_topic = ""
         self._memory_filters: Sequence[str] = ()
+        self._sensors: frozenset[str] = frozenset()
         self._was_up = False
         self._client = _make_client(settings)
         self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
@@ -103,12 +104,41 @@ class Broker:
         for publication in publications:
             self._send(publication, qos=0)
 
-    def deliver(self, publications: Sequence[Publication], until: Event) -> bool:
-        """Send what must arrive, and wait until the broker has it; False if `until` was set first."""
-        while not self._client.is_connected():
+    def wait_until_up(self, until: Event) -> bool:
+        """Wait until the broker is there; False if `until` was set first."""
+        while not self.is_up:
             if until.wait(PATIENCE_S):
                 return False
             self._heartbeat.beat()
+        return True
+
+    @property
+    def is_up(self) -> bool:
+        """Say whether the broker is there."""
+        return bool(self._client.is_connected())
+
+    def listen(self, topics: Iterable[str], heard: Callable[[str, bytes], None]) -> None:
+        """Hear what these topics say from now on, and no more what others did; from any thread but paho's.
+
+        What the broker kept of them is not heard: nobody knows how old it is.
+        """
+
+        def take(_client: Client, _userdata: object, message: MQTTMessage) -> None:
+            if not message.retain:
+                heard(message.topic, bytes(message.payload))
+
+        before, self._sensors = self._sensors, frozenset(topics)
+        for topic in before - self._sensors:
+            self._client.message_callback_remove(topic)
+            self._client.unsubscribe(topic)
+        for topic in self._sensors - before:
+            self._client.message_callback_add(topic, take)
+            self._client.subscribe(topic, 0)
+
+    def deliver(self, publications: Sequence[Publication], until: Event) -> bool:
+        """Send what must arrive, and wait until the broker has it; False if `until` was set first."""
+        if not self.wait_until_up(until):
+            return False
         # paho keeps these across reconnects, and sends again what was not confirmed.
         sent = [self._send(publication, qos=1) for publication in publications]
         for info in sent:
@@ -148,6 +178,8 @@ class Broker:
         self._heartbeat.ready("mqtt")
         self._log.info("connected to the broker", broker=self._address)
         client.subscribe([(topic, 1) for topic in (self._birth_topic, *self._memory_filters)])
+        if self._sensors:
+            client.subscribe([(topic, 0) for topic in self._sensors])
         self._on_up()
 
     def _disconnected(

@@ -19,11 +19,8 @@ def packed(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def event_publications(event: FaceEvent, topics: Topics) -> list[Publication]:
-    """Return what an event gives rise to: its picture first, so that who hears of the event finds it.
-
-    An event is never retained: who comes later must not act on it.
-    """
+def event_fields(event: FaceEvent) -> dict[str, Any]:
+    """Return what is told of an event, its picture aside."""
     fields: dict[str, Any] = {
         "event_type": event.type,
         "id": event.id,
@@ -36,7 +33,15 @@ def event_publications(event: FaceEvent, topics: Topics) -> list[Publication]:
     }
     places = {"zone": event.zone, "line": event.line, "direction": event.direction, "dwell_s": event.dwell_s}
     fields |= {name: place for name, place in places.items() if place is not None}
-    told = Publication(topics.of(event.camera, "event"), packed(fields))
+    return fields | ({"zones": event.zones} if event.zones else {})
+
+
+def event_publications(event: FaceEvent, topics: Topics) -> list[Publication]:
+    """Return what an event gives rise to: its picture first, so that who hears of the event finds it.
+
+    An event is never retained: who comes later must not act on it.
+    """
+    told = Publication(topics.of(event.camera, "event"), packed(event_fields(event)))
     if event.snapshot is None:
         return [told]
     return [Publication(topics.of(event.camera, "snapshot"), event.snapshot, retain=True), told]

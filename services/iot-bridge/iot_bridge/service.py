@@ -5,6 +5,7 @@ acknowledged only after the broker has it; states in another, where only the lat
 """
 
 import time
+from collections.abc import Callable
 
 from facewire.groups import GroupReader
 from facewire.link import RedisAwayError
@@ -16,17 +17,29 @@ from iot_bridge.broker import Broker
 from iot_bridge.discovery import Node
 from iot_bridge.home import Home
 from iot_bridge.payloads import event_publications
+from iot_bridge.rules.performing import Performer
 from iot_bridge.settings import BridgeSettings
 
 HEALTH_EVERY_S = 10.0
 TICK_S = 1.0
 
 
-def run_events(service: Service[BridgeSettings], events: GroupReader, broker: Broker, node: Node) -> None:
-    """Send each event, and acknowledge it once the broker has it."""
-    for delivery in events.deliveries(service.stop):
+def run_events(
+    service: Service[BridgeSettings], events: GroupReader, broker: Broker, node: Node, performer: Performer
+) -> None:
+    """Send each event with what rules say over MQTT, and acknowledge it once the broker has all of it."""
+
+    def turn_off() -> None:
+        if broker.is_up:
+            performer.turn_off(lambda messages: broker.deliver(messages, service.stop), service.stop)
+
+    for delivery in events.deliveries(service.stop, turn_off):
         if isinstance(delivery.message, FaceEvent):
-            if not broker.deliver(event_publications(delivery.message, node.topics), service.stop):
+            # Rules are asked only when the broker is there: it may be too late to turn on a light by then.
+            if not broker.wait_until_up(service.stop):
+                return
+            done = performer.prepare(delivery.message, service.stop)
+            if not broker.deliver([*event_publications(delivery.message, node.topics), *done], service.stop):
                 return
             service.metrics.handled(delivery.message.camera, delivery.message.at_ns)
         events.ack(delivery, service.stop)
@@ -39,11 +52,12 @@ def run_tracks(service: Service[BridgeSettings], tracks: StreamReader, home: Hom
             home.update(message)
 
 
-def run_clock(service: Service[BridgeSettings], home: Home) -> None:
-    """Say what changes by itself as time passes: silent cameras, health, the set of cameras."""
+def run_clock(service: Service[BridgeSettings], home: Home, on_tick: Callable[[], None]) -> None:
+    """Say what changes by itself as time passes: silent cameras, health, the set of cameras; and look at the rules."""
     health_s = time.monotonic()
     while not service.stop.wait(TICK_S):
         service.heartbeat.beat()
+        on_tick()
         home.tick()
         if time.monotonic() >= health_s:
             health_s = time.monotonic() + HEALTH_EVERY_S

@@ -1,15 +1,25 @@
 """What the bridge is told by its environment."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from facewire.settings import LayoutSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 # A `+` or `#` would make it a filter; `$` is the broker's own; a `/` at an end makes a level without a name.
 Prefix = Annotated[str, StringConstraints(pattern=r"^[^+#\s/$]([^+#\s]{0,62}[^+#\s/])?$")]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone that this host knows") from None
+    return name
 
 
 class BridgeSettings(LayoutSettings):
@@ -29,6 +39,13 @@ class BridgeSettings(LayoutSettings):
     discovery_prefix: Prefix = Field("homeassistant", examples=["homeassistant"])
     faces_hz: float = Field(2.0, gt=0, le=60, examples=[2])
     presence_off_after_s: float = Field(2.0, ge=0, le=3600, examples=[2])
+    rules_file: Path = Field(Path("/etc/facewire/rules.yaml"), examples=["config/rules.yaml"])
+    tz: Annotated[str, AfterValidator(_known_zone)] | None = Field(None, examples=["Europe/Berlin"])
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The zone of the times in rules; None: this host's own."""
+        return None if self.tz is None else ZoneInfo(self.tz)
 
     @model_validator(mode="after")
     def _password_of_somebody(self) -> Self:
@@ -54,3 +71,8 @@ class BridgeSettings(LayoutSettings):
     def mqtt_is_socket(self) -> bool:
         """Whether `mqtt_host` is the path of a unix socket."""
         return self.mqtt_host.startswith("/")
+
+
+def secret(name: str) -> str | None:
+    """Return a secret that a rule names by its environment variable; None where it is not set, or empty."""
+    return os.environ.get(name) or None

@@ -39,6 +39,10 @@ class Topics:
         """Match the state of every zone of every camera of this node."""
         return self.zone("+", "+")
 
+    def command(self, entity: str) -> str:
+        """Name where Home Assistant is told what one of its own entities shall do, by an automation."""
+        return f"{self.prefix}/{self.node}/command/{entity}"
+
     def of(self, camera: str, leaf: str) -> str:
         """Name a topic of one camera."""
         return f"{self.prefix}/{self.node}/{camera}/{leaf}"

@@ -123,7 +123,16 @@ class Places:
             return seen, list(happened)
         placed, told = watch.watch(seen, size, hidden)
         leaving = [event for event in told if event.type == "left_zone"]
+        happened = [replace(event, zones=_zones(event, placed, leaving)) for event in happened]
         return placed, [*leaving, *happened, *(event for event in told if event.type != "left_zone")]
+
+
+def _zones(event: FaceEvent, placed: Tracks, leaving: Sequence[FaceEvent]) -> tuple[str, ...]:
+    """Return the zones that the face of an event is in; of a face that is gone, those that it was in last."""
+    for track in placed.tracks:
+        if track.id == event.track_id:
+            return track.zones
+    return tuple(left.zone for left in leaving if left.track_id == event.track_id and left.zone is not None)
 
 
 class _CameraPlaces:

@@ -65,12 +65,14 @@ class When:
     """Names; `anyone` is whoever is known, `nobody` an event without a name."""
     cameras: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
+    """Of `entered` and `left_zone` their own; of any other event, where the face was."""
     lines: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
     dwelt_s: float = 0.0
     between: tuple[time, time] | None = None
     """Local time, from the first to before the second, over midnight if the second is earlier."""
     days: tuple[Weekday, ...] = ()
+    """With `between`: those on which the time began, so that a night of Friday lasts until Saturday's morning."""
     sun: Literal["up", "down"] | None = None
     illuminance: Illuminance | None = None
 
@@ -81,7 +83,6 @@ class Publish:
 
     topic: str
     payload: str
-    qos: Literal[0, 1] = 1
     retain: bool = False
 
 
