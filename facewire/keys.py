@@ -40,6 +40,21 @@ CAMERAS = "cameras"
 TRACK_ID = "track_id"
 """Counter on `store`: the last track id given, so that an id is never given twice."""
 
+CONTROLS = "controls"
+"""Hash on `store`: what the home has switched; a field that is not there is as the environment says."""
+RECOGNITION, DETECT_EVERY, BACKEND = "recognition", "detect_every", "backend"
+"""Fields of `controls` that speak of the whole node."""
+
+
+def detection(camera: str) -> str:
+    """Name the field of `controls` that says whether faces are looked for."""
+    return f"detection:{camera}"
+
+
+def privacy(camera: str) -> str:
+    """Name the field of `controls` that says whether a camera's pictures stay in capture."""
+    return f"privacy:{camera}"
+
 
 def health(service: str, instance: str) -> str:
     """Name the heartbeat hash of one instance of a service (on `bus`, expires 10 s after a beat)."""
