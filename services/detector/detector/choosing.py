@@ -137,6 +137,7 @@ class BackendInUse:
             self._background.start()
 
     def _start_only(self, wanted: str) -> None:
+        self._measured()
         self._arrange([wanted], f"{wanted}, as DETECTOR_BACKEND says")
         if self._files.has(wanted) or wanted == REFERENCE:
             if self._works() or not self._unfit(wanted):
@@ -235,9 +236,10 @@ class BackendInUse:
         else:
             # The best is late, or still loads.
             return
-        if (backend, self._why) != self._logged:
+        reason = self._preferred or self._why
+        if (backend, reason) != self._logged:
             self._log.info("backend chosen", backend=backend, why=shown)
-            self._logged = backend, self._why
+            self._logged = backend, reason
         self.name = backend
         self._heartbeat.note("backend", shown)
 

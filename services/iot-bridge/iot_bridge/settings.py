@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
+from facewire.messages import EVERY_LIMIT
 from facewire.settings import LayoutSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -27,6 +28,9 @@ class BridgeSettings(LayoutSettings):
     discovery_prefix: Prefix = Field("homeassistant", examples=["homeassistant"])
     faces_hz: float = Field(2.0, gt=0, le=60, examples=[2])
     presence_off_after_s: float = Field(2.0, ge=0, le=3600, examples=[2])
+    people_kept_days: int = Field(60, ge=1, le=3650, examples=[60])
+    still_every_s: float = Field(5.0, ge=0, le=3600, examples=[5])
+    detect_every_max: int = Field(15, ge=1, le=EVERY_LIMIT, examples=[15])
 
     @model_validator(mode="after")
     def _password_of_somebody(self) -> Self:
