@@ -77,13 +77,12 @@ class Home:
     def update(self, tracks: Tracks) -> None:
         """Take in the tracks of a frame."""
         with self._lock:
-            told = [] if tracks.camera in self._cameras else self._add(tracks.camera)
-            told += self._cameras[tracks.camera].update(tracks, self._clock())
-            known = len(self._people)
-            seen = self._people.update(tracks, self._clock())
-            if len(self._people) != known:
-                told.append(device_publication(self.node, self._known))
-            self._say(told + seen)
+            now_s, known = self._clock(), (len(self._cameras), len(self._people))
+            told = [] if tracks.camera in self._cameras else self._begin(tracks.camera)
+            told += self._cameras[tracks.camera].update(tracks, now_s) + self._people.update(tracks, now_s)
+            if (len(self._cameras), len(self._people)) != known:
+                told.insert(0, device_publication(self.node, self._known))
+            self._say(told)
 
     def happen(self, event: FaceEvent) -> None:
         """Take in an event: who was seen last."""
@@ -212,11 +211,14 @@ class Home:
         return [Publication(topic, text.encode(), retain=True) for topic, text in changed.items()]
 
     def _add(self, camera: str) -> list[Publication]:
-        before = self._known
+        told = self._begin(camera)
+        return [device_publication(self.node, self._known), *told]
+
+    def _begin(self, camera: str) -> list[Publication]:
         state = self._cameras[camera] = self._make(camera)
         state.expect(self._clock())
-        told = self._described(before) + self._switches()
-        return told + (state.obey(self._controls, self._clock()) if self._controls else [])
+        obeyed = state.obey(self._controls, self._clock()) if self._controls else []
+        return self._switches() + obeyed
 
     def _forget(self, silent: dict[str, CameraState]) -> None:
         before = self._known

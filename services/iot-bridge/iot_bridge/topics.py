@@ -92,7 +92,9 @@ class Topics:
         return None
 
     def _below(self, topic: str) -> list[str]:
-        return topic.removeprefix(f"{self.prefix}/{self.node}/").split("/")
+        """Return the levels of a topic below the node; none if it is not below it."""
+        base = f"{self.prefix}/{self.node}/"
+        return topic.removeprefix(base).split("/") if topic.startswith(base) else []
 
     @staticmethod
     def camera(topic: str) -> str:
