@@ -2,6 +2,7 @@
 
 import faulthandler
 import json
+import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from facewire.metrics import Metrics
 
 BEAT_EVERY_S = 1.0
 EXPIRE_S = 10
+BYTES_PER_MB = 1_000_000
 WATCHDOG_S = 20.0
 
 
@@ -144,7 +146,7 @@ class Heartbeat:
             at_s=time.time(),
             healthy=not waiting,
             waiting_for=", ".join(waiting),
-            figures=self._metrics.figures(),
+            figures=self._metrics.figures() | {"memory_mb": resident_mb()},
             notes=notes,
         )
         health.write(now, self._run_dir)
@@ -168,3 +170,12 @@ class Heartbeat:
                 pipe.execute()
         except redis.RedisError:
             self._metrics.error("heartbeat")
+
+
+def resident_mb(statm: Path = Path("/proc/self/statm")) -> float:
+    """Return this process's resident memory; 0 where the kernel does not tell (proc(5))."""
+    try:
+        pages = int(statm.read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return round(pages * resource.getpagesize() / BYTES_PER_MB, 1)

@@ -42,6 +42,20 @@ TRACK_ID = "track_id"
 
 LIGHTS_OFF = "lights_off"
 """Sorted set on `store`: lights that a rule turned on for a while, scored by the unix second at which they go off."""
+CONTROLS = "controls"
+"""Hash on `store`: what the home has switched; a field that is not there is as the environment says."""
+RECOGNITION, DETECT_EVERY, BACKEND = "recognition", "detect_every", "backend"
+"""Fields of `controls` that speak of the whole node."""
+
+
+def detection(camera: str) -> str:
+    """Name the field of `controls` that says whether faces are looked for."""
+    return f"detection:{camera}"
+
+
+def privacy(camera: str) -> str:
+    """Name the field of `controls` that says whether a camera's pictures stay in capture."""
+    return f"privacy:{camera}"
 
 
 def health(service: str, instance: str) -> str:

@@ -1,4 +1,4 @@
-"""Look single entries up: the frame of a seq, the latest events, one event."""
+"""Look single entries up: the frame of a seq, the newest frame, the latest events, one event."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +21,13 @@ def frame(client: redis.Redis, camera: str, seq: int) -> Frame | None:
     """Return the frame of a seq; None if it is no longer there."""
     entry_id = f"{seq}-0"
     entries: Any = client.xrange(keys.FRAMES.key(camera), entry_id, entry_id)
-    try:
-        return codec.decode(entries[0][1][keys.FIELD], Frame) if entries else None
-    except (codec.RejectedMessageError, KeyError):
-        return None
+    return _frame(entries)
+
+
+def newest_frame(client: redis.Redis, camera: str) -> Frame | None:
+    """Return the newest frame of a camera; None if there is none."""
+    entries: Any = client.xrevrange(keys.FRAMES.key(camera), count=1)
+    return _frame(entries)
 
 
 def latest_events(client: redis.Redis, count: int) -> list[StoredEvent]:
@@ -37,6 +40,13 @@ def event(client: redis.Redis, entry_id: str) -> StoredEvent | None:
     """Return the event that the store keeps under an id, which must be a full entry id; None if there is none."""
     entries: Any = client.xrange(keys.EVENTS.key(), entry_id, entry_id)
     return next(iter(_stored(entries)), None)
+
+
+def _frame(entries: Any) -> Frame | None:  # noqa: ANN401  redis-py does not say
+    try:
+        return codec.decode(entries[0][1][keys.FIELD], Frame) if entries else None
+    except (codec.RejectedMessageError, KeyError):
+        return None
 
 
 def _stored(entries: Any) -> list[StoredEvent]:  # noqa: ANN401  redis-py does not say

@@ -38,6 +38,7 @@ class Metrics:
         self._counted = Counter(f"{name}_counted", "Other things counted", ["what"], registry=self.registry)
         self._gauge = Gauge(f"{name}_value", "Figures of this service", ["name"], registry=self.registry)
         self._done: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+        self._shown: dict[str, float] = {"dropped": 0}
 
     def serve(self, port: int) -> None:
         """Answer `/metrics` on a port, from a thread of its own."""
@@ -62,6 +63,7 @@ class Metrics:
     def dropped(self, reason: str, count: int = 1) -> None:
         """Count work that was dropped on purpose."""
         self._dropped.labels(reason).inc(count)
+        self._shown["dropped"] += count
 
     def rejected(self, reason: str) -> None:
         """Count a message that was refused."""
@@ -76,21 +78,23 @@ class Metrics:
         self._counted.labels(what).inc(count)
 
     def set(self, name: str, value: float) -> None:
-        """Show a figure as it is now."""
+        """Show a figure as it is now, in the heartbeat too."""
         self._gauge.labels(name).set(value)
+        self._shown[name] = round(value, 3)
 
     def figures(self) -> dict[str, float]:
-        """Return fps and latency percentiles of the last ten seconds, for the heartbeat."""
+        """Return fps and latency percentiles of the last ten seconds, and what is shown, for the heartbeat."""
         now_s = time.monotonic()
         recent = [(at_s, latency_s) for at_s, latency_s in tuple(self._done) if now_s - at_s <= 10]
         if len(recent) < 2:
-            return {"fps": 0.0}
+            return {"fps": 0.0, **self._shown}
         span_s = max(now_s - recent[0][0], 1e-3)
         ordered = sorted(latency_s for _, latency_s in recent)
         return {
             "fps": round(len(recent) / span_s, 2),
             "latency_p50_ms": round(percentile(ordered, 50) * 1000, 2),
             "latency_p95_ms": round(percentile(ordered, 95) * 1000, 2),
+            **self._shown,
         }
 
 

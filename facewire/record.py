@@ -1,6 +1,6 @@
 """`python -m facewire.record` writes what passes over the bus into one file, to be replayed.
 
-Reads `frames:{camera}` and `detections:{camera}`; writes a recording (`facewire.recording`).
+Reads `frames:{camera}`, `detections:{camera}` and `identities:{camera}`; writes a recording (`facewire.recording`).
 """
 
 import argparse
@@ -26,7 +26,7 @@ from facewire.service import stop_on_signals
 from facewire.settings import Settings, load, stop_operator
 from facewire.streams import Arrived, Intake, StreamReader, Wanted
 
-RECORDED = (keys.FRAMES, keys.DETECTIONS)
+RECORDED = (keys.FRAMES, keys.DETECTIONS, keys.IDENTITIES)
 """What the tracker reads."""
 # Three seconds of frames: packing one takes 20 ms, and a busy host may need longer for some.
 WAITING_ENTRIES = 100

@@ -119,6 +119,14 @@ class Publisher:
             )
         )
 
+    def empty(self, camera: str) -> bool:
+        """Take all entries of a camera away, and count on; False if the server is away."""
+        try:
+            self._link.once(lambda client: client.xtrim(self._stream.key(camera), maxlen=0, approximate=False))
+        except RedisAwayError:
+            return False
+        return True
+
     def newest_seq(self, camera: str) -> int:
         """Return the seq of the newest frame that the stream was given, 0 where there was none.
 

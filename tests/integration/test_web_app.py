@@ -19,6 +19,7 @@ from web.live import LiveView
 from web.settings import WebSettings
 
 from facewire import keys
+from facewire.controls import Controls
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, connect
 from facewire.messages import Frame, Message, Person, Tracks
@@ -59,13 +60,15 @@ def live(bus_url: str, make_link: Make, intake: Intake, metrics: Metrics) -> Ite
 @pytest.fixture
 def client(bus: Link, live: LiveView, metrics: Metrics) -> FlaskClient:
     """A browser on this machine; one Redis is both bus and store."""
-    return create_app(WebSettings(), bus, bus, live, metrics, LAYOUTS).test_client()
+    return create_app(WebSettings(), bus, bus, live, metrics, LAYOUTS, Controls).test_client()
 
 
 @pytest.fixture
 def lost(make_link: Make, live: LiveView, metrics: Metrics) -> FlaskClient:
     """A browser on this machine, while neither bus nor store is there."""
-    return create_app(WebSettings(), make_link(NOWHERE), make_link(NOWHERE), live, metrics, LAYOUTS).test_client()
+    return create_app(
+        WebSettings(), make_link(NOWHERE), make_link(NOWHERE), live, metrics, LAYOUTS, Controls
+    ).test_client()
 
 
 def put(bus: Link, stream: keys.Stream, *messages: Message) -> None:

@@ -1,18 +1,24 @@
 """What a home is told of a camera: at once when somebody comes, late when nobody is left, and nothing twice."""
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iot_bridge.discovery import Node
 from iot_bridge.home import Home
-from iot_bridge.presence import CameraState
+from iot_bridge.payloads import last_face
+from iot_bridge.people import MOST_PEOPLE, People, key_of
+from iot_bridge.presence import RETAINED, CameraState
 from iot_bridge.topics import Publication, Topics
 
+from facewire.controls import Controls
 from facewire.health import Health
-from facewire.messages import Track, Tracks
-from tests.unit.messages import TRACK, tracks
+from facewire.messages import FaceEvent, Person, Track, Tracks
+from tests.unit.messages import EVENT, TRACK, tracks
 from tests.unit.test_bridge_payloads import fields
 
 TOPICS = Topics("facewire", "door-pi")
@@ -38,7 +44,7 @@ def told(publications: list[Publication], leaf: str) -> list[str]:
 
 def test_presence_is_on_with_the_first_face() -> None:
     said = state().update(seen(face(1)), 100.0)
-    assert [one.topic.rpartition("/")[2] for one in said] == ["availability", "presence", "count", "faces"]
+    assert [one.topic.rpartition("/")[2] for one in said] == [*("availability", "presence", "count", "status", "faces")]
     assert (told(said, "availability"), told(said, "presence"), told(said, "count")) == (["online"], ["ON"], ["1"])
 
 
@@ -125,6 +131,7 @@ def test_everything_that_was_said_can_be_said_again() -> None:
         (f"{DOOR}/availability", b"online"),
         (f"{DOOR}/presence", b"ON"),
         (f"{DOOR}/count", b"1"),
+        (f"{DOOR}/status", b"watching"),
     }
     assert all(one.retain for one in said)
 
@@ -220,7 +227,10 @@ class Ears:
     def __init__(self, node: Node = NODE) -> None:
         self.now_s = 100.0
         self.said: list[Publication] = []
-        self.home = Home(node, lambda camera: CameraState(camera, TOPICS, 2.0, 2.0), lambda: self.now_s, self.hear)
+        people = People(TOPICS, 2.0, kept_days=3650)
+        self.home = Home(
+            node, lambda camera: CameraState(camera, TOPICS, 2.0, 2.0), people, lambda: self.now_s, self.hear
+        )
 
     def hear(self, publications: object) -> None:
         assert isinstance(publications, list)
@@ -260,6 +270,8 @@ def test_whoever_knows_nothing_is_told_the_device_before_its_states() -> None:
         f"{DOOR}/availability",
         f"{DOOR}/presence",
         f"{DOOR}/count",
+        f"{DOOR}/status",
+        ADA,
     ]
     assert said[1].payload == b"online"
     assert all(one.retain for one in said)
@@ -280,9 +292,7 @@ def test_a_camera_that_is_announced_no_more_is_forgotten_after_a_minute_with_its
     assert components(removing)["door_presence"] == {"p": "binary_sensor"}
     assert "door_presence" not in components(remaining)
     assert "hall_presence" in components(remaining)
-    assert {one.topic for one in erased} == {
-        f"{DOOR}/{leaf}" for leaf in ("availability", "presence", "count", "snapshot")
-    }
+    assert {one.topic for one in erased} == {f"{DOOR}/{leaf}" for leaf in RETAINED}
     assert all(one.retain and one.payload == b"" for one in erased)
 
 
@@ -334,3 +344,262 @@ def test_a_service_that_fell_silent_is_ill() -> None:
     assert told_now["services"]["tracker"] == {"healthy": False, "waiting_for": "its heartbeat"}
     ears.home.fare([capture, tracker])
     assert fields(ears.take()[0])["healthy"] is True
+
+
+# ---- what a camera does, and whom it saw last
+
+
+def test_a_silent_camera_is_told_from_a_private_one() -> None:
+    camera, said = state(), []
+    said += camera.update(seen(), 100.0)
+    said += camera.obey(Controls(private=frozenset({"door"})), 100.5)
+    said += camera.tick(105.0)
+    assert told(said, "status") == ["watching", "privacy"]
+    assert told(said, "availability") == ["online", "offline"]
+    said += camera.obey(Controls(undetected=frozenset({"door"})), 106.0)
+    said += camera.update(seen(), 107.0)
+    said += camera.obey(Controls(private=frozenset({"hall"})), 108.0)
+    assert told(said, "status") == ["watching", "privacy", "silent", "detection off", "watching"]
+
+
+def named(name: str | None, at_ns: int, camera: str = "door") -> FaceEvent:
+    who = Person(name, 0.75) if name else None
+    kind: Any = "identified" if name else "unknown"
+    return replace(EVENT, type=kind, identity=who, camera=camera, started_ns=1, at_ns=at_ns)
+
+
+def test_the_last_face_is_the_last_one_named_and_an_older_event_changes_nothing() -> None:
+    ears = Ears()
+    for event in (named("Ada", 20), named("Bob", 10), named(None, 30), replace(EVENT, at_ns=40, started_ns=1)):
+        ears.home.happen(event)
+    said = [json.loads(text)["name"] for text in told(ears.take(), "last_face")]
+    assert said == ["Ada", "unknown"]
+    ears.home.say_everything()
+    assert [json.loads(text)["name"] for text in told(ears.take(), "last_face")] == ["unknown"]
+
+
+def test_the_last_face_of_an_earlier_run_is_remembered_and_not_overtaken_by_what_was_before() -> None:
+    ears = Ears()
+    ears.home.remember_face("door", last_face(named("Ada", 20)).encode())
+    ears.home.happen(named("Bob", 19))
+    assert told(ears.take(), "last_face") == []
+    ears.home.say_everything()
+    assert [json.loads(text)["name"] for text in told(ears.take(), "last_face")] == ["Ada"]
+    ears.home.happen(named("Bob", 21))
+    assert [json.loads(text)["name"] for text in told(ears.take(), "last_face")] == ["Bob"]
+
+
+# ---- people
+
+ADA = TOPICS.person(key_of("Ada"))
+
+
+def as_(name: str | None, number: int = 1) -> Track:
+    return replace(TRACK, id=number, identity=Person(name, 0.75) if name else None)
+
+
+def presences(publications: list[Publication], topic: str = ADA) -> list[tuple[str, str]]:
+    said = [fields(one) for one in publications if one.topic == topic and one.payload]
+    return [(one["presence"], one["camera"]) for one in said]
+
+
+def test_a_person_is_described_when_they_are_first_recognised_and_is_present_until_not_seen_for_long_enough() -> None:
+    ears = Ears()
+    ears.home.update(seen(as_(None)))
+    assert key_of("Ada") not in str(ears.take())
+    ears.home.update(seen(as_("Ada")))
+    described, state_ = (one for one in ears.take() if one.topic in (NODE.config_topic, ADA))
+    assert f"person.{key_of('Ada')}" in components(described)
+    assert fields(state_) == {"name": "Ada", "presence": "ON", "camera": "door", "at": "2023-11-14T22:13:20.000+00:00"}
+    assert state_.retain
+    ears.now_s += 2
+    ears.home.update(seen())
+    assert presences(ears.take()) == []
+    ears.now_s += 0.1
+    ears.home.update(seen())
+    ears.home.tick()
+    ears.home.tick()
+    assert presences(ears.take()) == [("OFF", "door")]
+
+
+def test_nobody_is_present_of_whom_only_a_tentative_face_is_seen() -> None:
+    ears = Ears()
+    ears.home.update(seen(replace(as_("Ada"), state="tentative")))
+    assert presences(ears.take()) == []
+
+
+def test_a_person_whom_two_cameras_see_does_not_flicker_and_is_where_they_were_seen_last() -> None:
+    ears = Ears()
+    for step in range(10):
+        ears.now_s += 0.1
+        ears.home.update(seen(as_("Ada"), camera="hall" if step % 2 else "door"))
+    assert presences(ears.take()) == [("ON", "door")]
+    for _ in range(3):
+        ears.now_s += 1
+        ears.home.update(seen(as_("Ada"), camera="hall"))
+    assert presences(ears.take()) == [("ON", "hall")]
+
+
+def remembered(name: str, presence: str, at: str = "2026-11-01T10:00:00.000+00:00") -> bytes:
+    return json.dumps({"name": name, "presence": presence, "camera": "door", "at": at}).encode()
+
+
+def test_people_of_an_earlier_run_are_known_and_absent_unless_seen_soon() -> None:
+    ears = Ears()
+    bob, eve = (TOPICS.person(key_of(name)) for name in ("Bob", "Eve"))
+    for name, presence in (("Ada", "ON"), ("Bob", "ON"), ("Eve", "OFF")):
+        ears.home.remember_person(key_of(name), remembered(name, presence, datetime.now(UTC).isoformat()))
+    described = [one for one in ears.take() if one.topic == NODE.config_topic]
+    assert {f"person.{key_of(name)}" for name in ("Ada", "Bob", "Eve")} <= components(described[-1]).keys()
+    ears.now_s += 1.5
+    ears.home.update(seen(as_("Ada")))
+    ears.now_s += 1.5
+    ears.home.tick()
+    said = ears.take()
+    assert (presences(said), presences(said, bob), presences(said, eve)) == ([], [("OFF", "door")], [])
+    ears.home.say_everything()
+    said = ears.take()
+    again = [presences(said, topic) for topic in (ADA, bob, eve)]
+    assert again == [[("ON", "door")], [("OFF", "door")], [("OFF", "door")]]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"{",
+        b"[]",
+        b"\xff",
+        b"{}",
+        remembered("Bob", "ON"),
+        remembered("Ada", "PERHAPS"),
+        remembered("Ada", "ON", "yesterday"),
+        remembered("Ada", "ON", "2026-11-01T10:00:00"),
+        remembered("Ada", "ON").replace(b'"door"', b'"+"'),
+    ],
+)
+def test_what_is_no_state_of_this_person_is_not_remembered(payload: bytes) -> None:
+    ears = Ears()
+    ears.home.remember_person(key_of("Ada"), payload)
+    assert ears.take() == []
+
+
+def test_who_was_not_seen_for_too_long_is_removed_and_their_topic_erased() -> None:
+    ears = Ears()
+    long_ago = datetime.now(UTC) - timedelta(days=3651)
+    ears.home.remember_person(key_of("Ada"), remembered("Ada", "OFF", long_ago.isoformat()))
+    ears.take()
+    ears.home.tick()
+    removing, remaining, erased = ears.take()
+    assert components(removing)[f"person.{key_of('Ada')}"] == {"p": "binary_sensor"}
+    assert f"person.{key_of('Ada')}" not in components(remaining)
+    assert (erased.topic, erased.payload, erased.retain) == (ADA, b"", True)
+
+
+def test_an_owner_removes_a_person_by_erasing_their_topic() -> None:
+    ears = Ears()
+    ears.home.update(seen(as_("Ada")))
+    ears.take()
+    ears.home.remember_person(key_of("Ada"), b"")
+    assert components(ears.take()[0])[f"person.{key_of('Ada')}"] == {"p": "binary_sensor"}
+    # What we say comes back to us.
+    ears.home.remember_person(key_of("Ada"), b"")
+    assert ears.take() == []
+
+
+def test_people_without_end_do_not_fill_the_home() -> None:
+    ears = Ears()
+    for number in range(MOST_PEOPLE + 5):
+        ears.home.update(seen(as_(f"Ada {number}")))
+    ears.take()
+    ears.home.say_everything()
+    assert sum(one.topic.startswith(TOPICS.person("")) for one in ears.take()) == MOST_PEOPLE
+
+
+# ---- what is switched
+
+
+def switched(publications: list[Publication]) -> dict[str, str]:
+    names = ("detection", "privacy", "recognition", "detect_every", "backend")
+    return {
+        one.topic.removeprefix("facewire/door-pi/"): one.payload.decode()
+        for one in publications
+        if one.topic.rpartition("/")[2] in names
+    }
+
+
+def test_nothing_is_said_of_switches_until_the_store_says_it_and_then_only_what_changes() -> None:
+    ears = Ears()
+    ears.home.update(seen())
+    ears.home.say_everything()
+    assert switched(ears.take()) == {}
+    ears.home.obey(Controls())
+    assert switched(ears.take()) == {
+        "door/detection": "ON",
+        "door/privacy": "OFF",
+        "recognition": "ON",
+        "detect_every": "0",
+        "backend": "auto",
+    }
+    ears.home.obey(Controls())
+    assert switched(ears.take()) == {}
+    ears.home.obey(Controls(private=frozenset({"door"}), detect_every=4, backend="ncnn"))
+    assert switched(ears.take()) == {"door/privacy": "ON", "detect_every": "4", "backend": "ncnn"}
+    ears.home.update(seen(camera="hall"))
+    assert switched(ears.take()) == {"hall/detection": "ON", "hall/privacy": "OFF"}
+    ears.home.say_everything()
+    assert len(switched(ears.take())) == 7
+
+
+def test_backends_can_be_chosen_once_the_detector_says_which_work() -> None:
+    ears = Ears()
+    detector = Health("detector", "1", 0.0, healthy=True, notes={"usable": "tvm ncnn onnxruntime"})
+    for _ in range(2):
+        ears.home.fare([detector])
+    described = [one for one in ears.take() if one.topic == NODE.config_topic]
+    assert [components(one)["backend_choice"]["ops"] for one in described] == [["auto", "ncnn", "onnxruntime", "tvm"]]
+    ears.home.fare([])
+    assert [one.topic for one in ears.take()] == [TOPICS.health]
+    assert ears.home.choices.backends == ("ncnn", "onnxruntime", "tvm")
+
+
+# ---- what an earlier release described
+
+
+def test_what_an_earlier_release_described_and_this_one_does_not_is_removed_once_all_is_remembered() -> None:
+    ears = Ears()
+    former = {"door_old": {"p": "switch", "name": "x"}, "hall_count": {"p": "sensor", "name": "x"}}
+    same = {"door_count": {"p": "sensor", "name": "x"}, "door_still": {"p": "image", "name": "x"}}
+    ears.home.remember_description(json.dumps({"cmps": former | same}).encode())
+    ears.home.remember("door")
+    ears.take()
+    ears.now_s += 9.9
+    ears.home.update(seen())
+    ears.home.tick()
+    assert NODE.config_topic not in [one.topic for one in ears.take()]
+    ears.now_s += 0.2
+    ears.home.tick()
+    removing, remaining = ears.take()
+    removed = {key: each for key, each in components(removing).items() if set(each) == {"p"}}
+    assert removed == {
+        "door_old": {"p": "switch"},
+        "hall_count": {"p": "sensor"},
+        "door_still": {"p": "image"},
+    }
+    assert components(remaining)["door_still"]["p"] == "camera"
+    assert {"door_old", "hall_count"}.isdisjoint(components(remaining))
+    ears.home.tick()
+    assert ears.take() == []
+
+
+def test_our_own_description_that_comes_back_removes_nothing() -> None:
+    ears = Ears()
+    ears.home.update(seen(as_("Ada")))
+    ears.home.say_everything()
+    (described,) = [one for one in ears.take() if one.topic == NODE.config_topic][-1:]
+    ears.home.remember_description(described.payload)
+    ears.now_s += 1.0
+    ears.home.update(seen(as_("Ada")))
+    ears.take()
+    ears.now_s += 9.5
+    ears.home.tick()
+    assert NODE.config_topic not in [one.topic for one in ears.take()]

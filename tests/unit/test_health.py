@@ -64,9 +64,17 @@ def test_percentiles_are_nearest_rank() -> None:
 
 
 def test_figures_show_rate_and_latency(metrics: Metrics) -> None:
-    assert metrics.figures() == {"fps": 0.0}
+    assert metrics.figures() == {"fps": 0.0, "dropped": 0}
     for _ in range(10):
         metrics.handled("door", time.time_ns() - 5_000_000)
     figures = metrics.figures()
     assert 5 <= figures["latency_p50_ms"] < 50
     assert figures["fps"] > 0
+
+
+def test_figures_show_what_was_dropped_and_what_is_shown(metrics: Metrics) -> None:
+    metrics.dropped("late", 3)
+    metrics.dropped("above_frame_fps")
+    metrics.set("hottest_c", 61.2)
+    metrics.set("hottest_c", 60.0)
+    assert metrics.figures() == {"fps": 0.0, "dropped": 4, "hottest_c": 60.0}

@@ -1,6 +1,7 @@
 """Every loop must go round: one that falls silent shows although others beat, and ends its process."""
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -8,11 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
 
 from facewire.health import STALE_S, verdict
-from facewire.heartbeat import BEAT_EVERY_S, WATCHDOG_S, Heartbeat
+from facewire.heartbeat import BEAT_EVERY_S, WATCHDOG_S, Heartbeat, resident_mb
 from facewire.metrics import Metrics
 from tests.places import ROOT
 from tests.servers import wait_for
@@ -199,7 +201,16 @@ def test_notes_come_with_the_next_beat_the_latest_of_each_name(
     clock.now_s = BEAT_EVERY_S
     pulse.beat()
     assert told(tmp_path)["notes"] == {"backend": "tvm", "camera": "demo 640x480@30"}
-    assert told(tmp_path)["figures"] == metrics.figures()
+    figures: Any = told(tmp_path)["figures"]
+    assert 10 < figures.pop("memory_mb") < 10_000
+    assert figures == metrics.figures()
+
+
+def test_memory_is_read_from_the_kernel_where_there_is_one(tmp_path: Path) -> None:
+    statm = tmp_path / "statm"
+    assert resident_mb(statm) == 0.0
+    statm.write_text("5000 2500 900 1 0 400 0\n", encoding="ascii")
+    assert resident_mb(statm) == round(2500 * resource.getpagesize() / 1e6, 1)
 
 
 def test_many_threads_at_once_break_nothing(tmp_path: Path, metrics: Metrics) -> None:

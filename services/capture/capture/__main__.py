@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from capture.camera import Camera
+from capture.curtain import Curtain
 from capture.masking import Veil
 from capture.opencv import open_file
 from capture.outlet import Outlet
@@ -15,6 +16,7 @@ from capture.service import run
 from capture.settings import CaptureSettings
 from capture.sources import Source, file_path
 from facewire import keys
+from facewire.controls import watching
 from facewire.layouts import layouts
 from facewire.service import Service, keep_running, running
 from facewire.settings import load, stop_operator
@@ -59,6 +61,7 @@ def serve() -> int:
         require_video(source, settings.demo_clip)
     marked = layouts(settings)
     with running("capture", settings) as service:
+        watch = watching(service)
         frames = Publisher(service.bus, keys.FRAMES, service.metrics)
         warn_of_strangers(service, marked)
         cameras = [
@@ -67,6 +70,7 @@ def serve() -> int:
                 service,
                 Outlet(source.name, frames, service.metrics),
                 Veil(marked.get(source.name, Layout()).masks),
+                Curtain(source.name, lambda: watch.known),
             )
             for source in settings.sources
         ]

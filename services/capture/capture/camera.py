@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from threading import Thread
 
+from capture.curtain import Curtain
 from capture.masking import Veil
 from capture.opencv import cv2, open_camera, open_file
 from capture.outlet import Outlet
@@ -30,9 +31,12 @@ class Camera:
         service: settings, metrics, log and the signal to stop.
         outlet: where the frames go.
         veil: covers what nobody shall see.
+        curtain: says when nobody shall see anything.
     """
 
-    def __init__(self, source: Source, service: Service[CaptureSettings], outlet: Outlet, veil: Veil) -> None:
+    def __init__(
+        self, source: Source, service: Service[CaptureSettings], outlet: Outlet, veil: Veil, curtain: Curtain
+    ) -> None:
         self.source = source
         self.frames = 0
         self.size = (0, 0)
@@ -41,6 +45,7 @@ class Camera:
         self._service = service
         self._outlet = outlet
         self._veil = veil
+        self._curtain = curtain
         self._lost = "has sent no picture yet"
         self._seen_s = time.monotonic()
         self._thread = Thread(target=self._keep_following, name=f"camera {source.name}", daemon=True)
@@ -53,6 +58,11 @@ class Camera:
         """Wait for the thread to end; False if OpenCV still holds it."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    @property
+    def closed(self) -> str:
+        """Why no picture leaves; empty if they do."""
+        return self._curtain.closed
 
     def trouble(self, now_s: float) -> str:
         """Return what is wrong with the camera, empty if nothing is; `now_s` is monotonic."""
@@ -112,6 +122,8 @@ class Camera:
         self.frames += 1
         self._seen_s = time.monotonic()
         self._lost = ""
+        if self._curtain.hides(self._outlet):
+            return
         with self._service.metrics.stage("mask"):
             covered = self._veil.cover(small)
         self._outlet.publish(covered, captured_ns)

@@ -42,7 +42,7 @@ def tell(service: Service[CaptureSettings], camera: Camera, fps: float) -> None:
     """Let readers find the camera, and show what it sends."""
     width, height = camera.size
     sends = "ended" if camera.ended else f"{width}x{height}@{fps:.0f}" if camera.frames else "no picture yet"
-    service.heartbeat.note(camera.source.name, f"{camera.source.shown} {sends}")
+    service.heartbeat.note(camera.source.name, f"{camera.source.shown} {camera.closed or sends}")
     try:
         announce(service.bus, camera.source.name)
     except RedisAwayError:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge
 
-from detector.pacing import TOP_LEVEL, Band, Decision, Limit, decide, floor_of, floor_of_inference, throttle
+from detector.pacing import TOP_LEVEL, USUAL, Band, Decision, Limit, decide, floor_of, floor_of_inference, throttle
 from detector.settings import DetectorSettings
 from detector.strain import Host
+from facewire.controls import Controls
 from facewire.heartbeat import Heartbeat
 from facewire.messages import Frame, Wish
 from facewire.metrics import Metrics
@@ -48,6 +49,7 @@ class Cadence:
         heartbeat: shows what holds, and why.
         metrics: the same as figures.
         clock: seconds that only go forward.
+        controls: returns what the home has switched.
     """
 
     settings: DetectorSettings
@@ -55,6 +57,7 @@ class Cadence:
     heartbeat: Heartbeat
     metrics: Metrics
     clock: Callable[[], float] = time.monotonic
+    controls: Callable[[], Controls] = Controls
     _cameras: dict[str, _Camera] = field(default_factory=dict)
     _levels: dict[Limit, int] = field(default_factory=dict)
     _every: Gauge = field(init=False)
@@ -85,6 +88,12 @@ class Cadence:
         camera.floor = floor_of_inference(camera.floor, camera.spent_ms, camera.frame_ms, len(self._cameras))
         return self._decide(frame.camera, camera)
 
+    def skipped(self, frame: Frame) -> int:
+        """Take in that nobody looks for faces in a camera's frames; returns after how many to look again."""
+        camera = self._camera(frame.camera)
+        camera.heard_s = self.clock()
+        return self._decide(frame.camera, camera)
+
     def _camera(self, name: str) -> _Camera:
         now_s = self.clock()
         for silent in [each for each, camera in self._cameras.items() if now_s - camera.heard_s > FORGET_AFTER_S]:
@@ -96,8 +105,12 @@ class Cadence:
         return self._cameras[name]
 
     def _decide(self, name: str, camera: _Camera) -> int:
-        if self.settings.detect_every is not None:
-            decision = Decision(self.settings.detect_every, "as set")
+        controls = self.controls()
+        every = controls.detect_every or self.settings.detect_every
+        if name in controls.undetected:
+            decision = Decision(USUAL, "switched off")
+        elif every is not None:
+            decision = Decision(every, "as set")
         else:
             wish = camera.wish if self.clock() - camera.wished_s <= WISH_HOLDS_S else None
             floors: dict[Limit, int] = {limit: floor_of(level) for limit, level in self._levels.items()}

@@ -64,6 +64,8 @@ class BackendInUse:
         self._photo = Views()
         self._candidates: dict[str, Candidate] = {}
         self._why = ""
+        self._ranked: list[str] = []
+        self._preferred: str | None = None
         self._logged = ("", "")
         self._failed = 0
         if wanted == "auto":
@@ -104,6 +106,16 @@ class BackendInUse:
         if not isinstance(error, NoBackendError):
             self._failover.distrust(self.name, str(error))
 
+    def prefer(self, name: str | None) -> None:
+        """Let one detect as long as it works, whatever was chosen; None lets the choice hold again."""
+        if name is not None and name not in KINDS:
+            name = None
+        if name == self._preferred:
+            return
+        self._preferred = name
+        self._arrange(self._ranked, self._why)
+        self._warm_up()
+
     def close(self) -> None:
         """End the background process, if any, and every thread that can be ended."""
         self._background.stop()
@@ -125,6 +137,7 @@ class BackendInUse:
             self._background.start()
 
     def _start_only(self, wanted: str) -> None:
+        self._measured()
         self._arrange([wanted], f"{wanted}, as DETECTOR_BACKEND says")
         if self._files.has(wanted) or wanted == REFERENCE:
             if self._works() or not self._unfit(wanted):
@@ -154,6 +167,9 @@ class BackendInUse:
             self._why = f"{self.name}, since no other could be made ready"
             return
         self._arrange(_in_order(choice), choice.why)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
         best = next(iter(self._candidates.values()))
         if best.name != self.name:
             best.warm_up()
@@ -164,12 +180,16 @@ class BackendInUse:
             self._log.info("backend measured", **{field: getattr(row, field) for field in row.__slots__})
         if choice is not None:
             self._heartbeat.note("backends", str(choice))
+            self._heartbeat.note("usable", " ".join(choice.ranked))
         return choice
 
     def _arrange(self, names: Sequence[str], why: str) -> None:
         """Use these from now on, best first; whoever failed before gets a new chance."""
+        self._ranked = list(names)
         kept = {name: candidate for name, candidate in self._candidates.items() if candidate.trouble is None}
-        self._candidates = {name: kept.get(name) or self._candidate(name) for name in names}
+        first = [] if self._preferred is None else [self._preferred]
+        wanted = dict.fromkeys([*first, *names])
+        self._candidates = {name: kept.get(name) or self._candidate(name) for name in wanted}
         self._failover.arrange(list(self._candidates.values()))
         self._why = why
 
@@ -212,13 +232,14 @@ class BackendInUse:
         if story:
             shown = f"{backend} since {story}"
         elif backend == next(iter(self._candidates)):
-            shown = self._why
+            shown = f"{backend}, as the home has set" if backend == self._preferred else self._why
         else:
             # The best is late, or still loads.
             return
-        if (backend, self._why) != self._logged:
+        reason = self._preferred or self._why
+        if (backend, reason) != self._logged:
             self._log.info("backend chosen", backend=backend, why=shown)
-            self._logged = backend, self._why
+            self._logged = backend, reason
         self.name = backend
         self._heartbeat.note("backend", shown)
 

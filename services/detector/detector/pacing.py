@@ -11,10 +11,10 @@ from typing import Literal, get_args
 from facewire.messages import Why, Wish
 
 Limit = Literal["hot", "busy host", "slow inference"]
-Reason = Why | Limit | Literal["as set", "no tracker"]
+Reason = Why | Limit | Literal["as set", "no tracker", "switched off"]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 
-# Without a tracker that says what it wants.
+# Without a tracker that says what it wants; and how often to see whether detection is switched on again.
 USUAL = 5
 TOP_LEVEL = 4
 # What is spent on detection in all, of one processor's time.

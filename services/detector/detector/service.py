@@ -11,6 +11,7 @@ from detector.choosing import BackendInUse
 from detector.finding import FaceFinder
 from detector.settings import DetectorSettings
 from facewire import keys
+from facewire.controls import Watch
 from facewire.messages import Frame, Wish
 from facewire.service import Service
 from facewire.streams import Publisher, StreamReader
@@ -25,11 +26,15 @@ def run(
     finder: FaceFinder,
     backend: BackendInUse,
     cadence: Cadence,
+    watch: Watch,
 ) -> None:
     """Publish the faces of each due frame, newest first, until the service stops."""
     for message in inbox.messages(service.stop):
+        backend.prefer(watch.controls.backend)
         if isinstance(message, Wish):
             inbox.pace(keys.FRAMES.key(message.camera), cadence.hear(message), message.seq)
+        elif isinstance(message, Frame) and message.camera in watch.controls.undetected:
+            inbox.pace(keys.FRAMES.key(message.camera), cadence.skipped(message))
         elif isinstance(message, Frame):
             started_s = time.perf_counter()
             try:

@@ -13,6 +13,7 @@ from detector.settings import DetectorSettings
 from detector.steps import artifacts_of
 from detector.strain import Host
 from facewire import keys
+from facewire.controls import watching
 from facewire.service import keep_running, running
 from facewire.streams import Publisher, StreamReader, Wanted
 
@@ -22,6 +23,7 @@ def serve(settings: DetectorSettings) -> None:
     # One resize of a small picture: OpenCV's threads would cost more than they bring.
     cv2.setNumThreads(1)
     with running("detector", settings) as service:
+        watch = watching(service)
         frames = Wanted(keys.FRAMES, newest=True, every=settings.detect_every or USUAL)
         reader = StreamReader(service.bus, service.intake, service.metrics, [frames, Wanted(keys.WISHES)])
         detections = Publisher(service.bus, keys.DETECTIONS, service.metrics)
@@ -30,8 +32,8 @@ def serve(settings: DetectorSettings) -> None:
         wanted = settings.detector_backend
         backend = BackendInUse(wanted, artifacts, service.log, service.heartbeat, service.metrics, service.stop)
         host = Host(settings.thermal_dir, time.monotonic)
-        cadence = Cadence(settings, host, service.heartbeat, service.metrics)
+        cadence = Cadence(settings, host, service.heartbeat, service.metrics, controls=lambda: watch.controls)
         try:
-            keep_running(service, lambda: run(service, reader, detections, finder, backend, cadence))
+            keep_running(service, lambda: run(service, reader, detections, finder, backend, cadence, watch))
         finally:
             backend.close()

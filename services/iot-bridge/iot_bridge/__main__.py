@@ -11,14 +11,17 @@ from facewire.settings import load
 from facewire.streams import Intake, StreamReader, Wanted
 from iot_bridge.broker import Broker
 from iot_bridge.checking import check, surroundings
+from iot_bridge.commands import Commands
 from iot_bridge.discovery import Node
 from iot_bridge.home import Home
+from iot_bridge.listening import ears
+from iot_bridge.people import People
 from iot_bridge.presence import CameraState
 from iot_bridge.rules.lights import LightsOff
 from iot_bridge.rules.live import LiveRules, first_rules
 from iot_bridge.rules.performing import Performer
 from iot_bridge.rules.senses import Senses, sensors
-from iot_bridge.service import run_clock, run_events, run_tracks
+from iot_bridge.service import run_clock, run_controls, run_events, run_stills, run_tracks
 from iot_bridge.settings import BridgeSettings, secret
 from iot_bridge.topics import Publication
 from iot_bridge.webhooks import Caller, Lanes, Webhooks, calls
@@ -33,18 +36,22 @@ def main() -> int:
     book = first_rules(settings, around)
     with running("iot-bridge", settings) as service:
         live = LiveRules(book, settings.rules_file, around, service.heartbeat, service.metrics, service.log)
-        node = Node(topics, settings.node_name, settings.discovery_prefix, zones)
+        node = Node(
+            topics,
+            settings.node_name,
+            settings.discovery_prefix,
+            zones,
+            settings.detect_every_max,
+            stills=settings.still_every_s > 0,
+        )
         will = Publication(topics.availability, b"offline", retain=True)
         broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
-        home = Home(node, lambda camera: camera_state(camera, node, settings), time.monotonic, broker.say)
-        broker.start(
-            home.say_everything,
-            node.birth_topic,
-            lambda topic: remember(home, topic),
-            [topics.any_camera_availability, topics.any_zone],
-        )
+        people = People(topics, settings.presence_off_after_s, settings.people_kept_days)
+        home = Home(node, lambda camera: camera_state(camera, node, settings), people, time.monotonic, broker.say)
+        commands = Commands(topics, service.metrics, service.log)
+        broker.start(home.say_everything, ears(home, commands))
         try:
-            serve(service, broker, home, live)
+            serve(service, broker, home, commands, live)
         finally:
             broker.stop()
     return 0
@@ -56,16 +63,7 @@ def camera_state(camera: str, node: Node, settings: BridgeSettings) -> CameraSta
     return CameraState(camera, node.topics, settings.faces_hz, settings.presence_off_after_s, zones)
 
 
-def remember(home: Home, topic: str) -> None:
-    """Let the home know of a topic under which the broker kept something of an earlier run."""
-    found = home.node.topics.zone_of(topic)
-    if found is None:
-        home.remember(home.node.topics.camera(topic))
-    else:
-        home.remember_zone(*found)
-
-
-def serve(service: Service[BridgeSettings], broker: Broker, home: Home, live: LiveRules) -> None:
+def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands: Commands, live: LiveRules) -> None:
     """Run all loops until the service stops."""
     senses = Senses(service.settings.zone)
     performer = Performer(live, senses, LightsOff(service.store), home.node.topics, service.metrics)
@@ -78,14 +76,18 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, live: Li
         if live.look():
             listen(broker, live, senses)
 
-    loops = [
-        Thread(target=keep_running, args=(service, lambda: run_tracks(service, tracks, home)), daemon=True),
-        Thread(target=keep_running, args=(service, lambda: run_clock(service, home, look)), daemon=True),
-        Thread(target=keep_running, args=(service, webhooks.run), daemon=True),
+    bodies = [
+        lambda: run_tracks(service, tracks, home),
+        lambda: run_clock(service, home, look),
+        lambda: run_controls(service, commands, home),
+        webhooks.run,
     ]
+    if home.node.stills:
+        bodies.append(lambda: run_stills(service, home, broker))
+    loops = [Thread(target=keep_running, args=(service, body), daemon=True) for body in bodies]
     for loop in loops:
         loop.start()
-    keep_running(service, lambda: run_events(service, events, broker, home.node, performer))
+    keep_running(service, lambda: run_events(service, events, broker, home, performer))
     for loop in loops:
         loop.join(2.0)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from threading import Event, Thread
 from time import monotonic
 
@@ -23,6 +25,22 @@ LONGEST_WAIT_S = 10
 PATIENCE_S = 0.5
 # To say `offline`, and to hang up: both fit into the time that Docker gives.
 FAREWELL_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """What is listened for.
+
+    Args:
+        filters: topics, with wildcards.
+        heard: called from the connection's own thread, which it must not hold up, with topic, payload, and whether
+            the broker had kept the message for us.
+        qos: 1 lets the broker keep for us what is said while we are away; with 0 that is lost.
+    """
+
+    filters: tuple[str, ...]
+    heard: Callable[[str, bytes, bool], None]
+    qos: int = 1
 
 
 class Broker:
@@ -47,9 +65,7 @@ class Broker:
         self._log = log
         self._seldom = Seldom()
         self._on_up: Callable[[], None] = lambda: None
-        self._on_memory: Callable[[str], None] = lambda _topic: None
-        self._birth_topic = ""
-        self._memory_filters: Sequence[str] = ()
+        self._ears: Sequence[Ear] = ()
         self._sensors: frozenset[str] = frozenset()
         self._was_up = False
         self._client = _make_client(settings)
@@ -57,25 +73,18 @@ class Broker:
         self._client.on_connect = self._connected
         self._client.on_connect_fail = lambda _client, _userdata: self._wait()
         self._client.on_disconnect = self._disconnected
-        self._client.on_message = self._heard
 
-    def start(
-        self,
-        on_up: Callable[[], None],
-        birth_topic: str,
-        on_memory: Callable[[str], None],
-        memory_filters: Sequence[str],
-    ) -> None:
+    def start(self, on_up: Callable[[], None], ears: Sequence[Ear]) -> None:
         """Connect, now or when the broker is there.
 
         Args:
-            on_up: called whenever the broker, or Home Assistant behind it, may know nothing of us.
-            birth_topic: where Home Assistant says `online`.
-            on_memory: called with each topic of `memory_filters` under which the broker has kept something.
-            memory_filters: match what an earlier run may have left behind.
+            on_up: called whenever the broker may know nothing of us.
+            ears: what is listened for; what the broker has kept of it is heard before `on_up` has an effect.
         """
-        self._on_up, self._birth_topic = on_up, birth_topic
-        self._on_memory, self._memory_filters = on_memory, memory_filters
+        self._on_up, self._ears = on_up, ears
+        for ear in ears:
+            for topics in ear.filters:
+                self._client.message_callback_add(topics, partial(_hear, ear))
         self._wait()
         self._client.connect_async(self._host, self._port, KEEPALIVE_S)
         self._client.loop_start()
@@ -177,7 +186,7 @@ class Broker:
         self._was_up = True
         self._heartbeat.ready("mqtt")
         self._log.info("connected to the broker", broker=self._address)
-        client.subscribe([(topic, 1) for topic in (self._birth_topic, *self._memory_filters)])
+        client.subscribe([(topics, ear.qos) for ear in self._ears for topics in ear.filters])
         if self._sensors:
             client.subscribe([(topic, 0) for topic in self._sensors])
         self._on_up()
@@ -196,12 +205,9 @@ class Broker:
             self._wait()
             self._log.warning("the broker is gone", broker=self._address, reason=str(reason))
 
-    def _heard(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-        if message.topic == self._birth_topic:
-            if message.payload == b"online":
-                self._on_up()
-        elif message.retain and message.payload:
-            self._on_memory(message.topic)
+
+def _hear(ear: Ear, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+    ear.heard(message.topic, bytes(message.payload), message.retain)
 
 
 def _make_client(settings: BridgeSettings) -> Client:

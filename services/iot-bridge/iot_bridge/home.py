@@ -1,27 +1,35 @@
-"""All cameras of this node, and what was last said of them."""
+"""All cameras and people of this node, and what was last said of them."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from threading import Lock
 
+from facewire.controls import Controls
 from facewire.health import Health
-from facewire.messages import CAMERA_NAME, Tracks
-from iot_bridge.discovery import Node, device_publication
+from facewire.messages import CAMERA_NAME, FaceEvent, Tracks
+from iot_bridge.discovery import Components, Known, Node, components, device_publication, former_platforms, gone
+from iot_bridge.discovery.cameras import zone_components
 from iot_bridge.payloads import health_publication
+from iot_bridge.people import People
 from iot_bridge.presence import CameraState
+from iot_bridge.switches import Choices, states
 from iot_bridge.topics import Publication
 
 FORGET_AFTER_S = 60.0
+SETTLED_AFTER_S = 10.0
+"""By then everything is heard of that the broker has kept."""
 
 
 class Home:
     """What the home is told.
 
-    Tracks, the clock and paho's callbacks come from three threads. What one of them decides under the lock it also
-    says under the lock, so that no older state can overtake a newer one.
+    Tracks, events, the clock, controls and paho's callbacks come from threads of their own. What one of them decides
+    under the lock it also says under the lock, so that no older state can overtake a newer one.
 
     Args:
         node: who speaks.
         make: makes the state of a camera that is new.
+        people: who is present.
         clock: seconds that only go forward.
         say: sends; it must not wait.
     """
@@ -30,48 +38,103 @@ class Home:
         self,
         node: Node,
         make: Callable[[str], CameraState],
+        people: People,
         clock: Callable[[], float],
         say: Callable[[Sequence[Publication]], None],
     ) -> None:
         self.node = node
         self._make = make
+        self._people = people
         self._clock = clock
         self._say = say
         self._cameras: dict[str, CameraState] = {}
+        self._backends: tuple[str, ...] = ()
         self._health: list[Publication] = []
         self._services: set[str] = set()
+        self._controls: Controls | None = None
+        self._switched: dict[str, str] = {}
+        self._former: dict[str, str] = {}
+        self._settled_s = float("inf")
         self._lock = Lock()
+
+    @property
+    def cameras(self) -> list[str]:
+        """The cameras there are."""
+        with self._lock:
+            return sorted(self._cameras)
+
+    @property
+    def choices(self) -> Choices:
+        """What commands may name."""
+        with self._lock:
+            return Choices(frozenset(self._cameras), self._backends, self.node.detect_every_max)
+
+    @property
+    def controls(self) -> Controls | None:
+        """What is switched; None while the store has not said it."""
+        return self._controls
 
     def update(self, tracks: Tracks) -> None:
         """Take in the tracks of a frame."""
         with self._lock:
-            told = [] if tracks.camera in self._cameras else self._add(tracks.camera)
-            self._say(told + self._cameras[tracks.camera].update(tracks, self._clock()))
+            now_s, known = self._clock(), (len(self._cameras), len(self._people))
+            told = [] if tracks.camera in self._cameras else self._begin(tracks.camera)
+            told += self._cameras[tracks.camera].update(tracks, now_s) + self._people.update(tracks, now_s)
+            if (len(self._cameras), len(self._people)) != known:
+                told.insert(0, device_publication(self.node, self._known))
+            self._say(told)
+
+    def happen(self, event: FaceEvent) -> None:
+        """Take in an event: who was seen last."""
+        if event.type in ("identified", "unknown"):
+            with self._lock:
+                told = [] if event.camera in self._cameras else self._add(event.camera)
+                self._say(told + self._cameras[event.camera].name(event))
 
     def tick(self) -> None:
         """Let time pass."""
         with self._lock:
-            self._say([said for camera in self._cameras.values() for said in camera.tick(self._clock())])
+            now_s = self._clock()
+            told = [said for camera in self._cameras.values() for said in camera.tick(now_s)]
+            told += self._people.tick(now_s)
+            for key in self._people.old(datetime.now(UTC)):
+                told += self._forget_person(key)
+            if now_s >= self._settled_s:
+                self._settled_s = float("inf")
+                told += self._farewell(gone(self._former, components(self.node, self._known)))
+            self._say(told)
 
     def fare(self, healths: Sequence[Health]) -> None:
         """Take in how the services fare; one that was there and is silent now is ill."""
+        usable = [health.notes["usable"].split() for health in healths if "usable" in health.notes]
         with self._lock:
             self._services |= {health.service for health in healths}
             self._health = [health_publication(healths, self._services, self.node.topics)]
-            self._say(self._health)
+            before = self._known
+            if usable:
+                self._backends = tuple(sorted(usable[0]))
+            self._say(self._described(before) + self._health)
 
     def know(self, announced: Iterable[str]) -> None:
         """Take in which cameras there are; one that was neither announced nor heard for a minute is forgotten."""
         names, now_s = set(announced), self._clock()
         with self._lock:
-            gone = {
+            silent = {
                 name: state
                 for name, state in self._cameras.items()
                 if name not in names and state.silent_s(now_s) >= FORGET_AFTER_S
             }
             # Nobody announced: capture is down, which is no reason to forget its cameras.
-            if names and gone:
-                self._forget(gone)
+            if names and silent:
+                self._forget(silent)
+
+    def obey(self, controls: Controls) -> None:
+        """Take in what the store holds of the controls."""
+        with self._lock:
+            self._controls = controls
+            now_s = self._clock()
+            told = [said for camera in self._cameras.values() for said in camera.obey(controls, now_s)]
+            self._say(told + self._switches())
 
     def remember(self, camera: str) -> None:
         """Take in a camera of which an earlier run left states behind: what it said may be true no more."""
@@ -79,30 +142,93 @@ class Home:
             if CAMERA_NAME.fullmatch(camera) and camera not in self._cameras:
                 self._say(self._add(camera))
 
+    def remember_face(self, camera: str, payload: bytes) -> None:
+        """Take in the last face that an earlier run told of a camera."""
+        self.remember(camera)
+        with self._lock:
+            if camera in self._cameras:
+                self._cameras[camera].remember_face(payload)
+
     def remember_zone(self, camera: str, zone: str) -> None:
         """Take in a zone of which an earlier run left a state behind: one that is no more is erased."""
         with self._lock:
             if zone in self.node.zones.get(camera, ()) or not all(map(CAMERA_NAME.fullmatch, (camera, zone))):
                 return
-            farewell = device_publication(self.node, self._cameras, removed_zones=[(camera, zone)])
+            were = zone_components(self.node, camera, zone)
             erased = Publication(self.node.topics.zone(camera, zone), b"", retain=True)
-            self._say([farewell, device_publication(self.node, self._cameras), erased])
+            self._say([*self._farewell({key: {"p": entity["p"]} for key, entity in were.items()}), erased])
+
+    def remember_person(self, key: str, payload: bytes) -> None:
+        """Take in what an earlier run said of a person; nothing, said now, is how an owner forgets them."""
+        with self._lock:
+            before = self._known
+            if payload:
+                self._people.remember(key, payload, self._clock())
+                self._say(self._described(before))
+            else:
+                self._say(self._forget_person(key))
+
+    def remember_description(self, payload: bytes) -> None:
+        """Take in how an earlier run, perhaps of another release, described the device: what is no more is removed."""
+        with self._lock:
+            self._former = former_platforms(payload)
+            self._settled_s = self._clock() + SETTLED_AFTER_S
 
     def say_everything(self) -> None:
         """Say all that a broker or a Home Assistant without memory must be told."""
         with self._lock:
-            states = [said for camera in self._cameras.values() for said in camera.retained()]
+            told = [said for camera in self._cameras.values() for said in camera.retained()]
             online = Publication(self.node.topics.availability, b"online", retain=True)
-            self._say([device_publication(self.node, self._cameras), online, *self._health, *states])
+            self._switched.clear()
+            told += self._people.retained() + self._switches()
+            self._say([device_publication(self.node, self._known), online, *self._health, *told])
+
+    @property
+    def _known(self) -> Known:
+        return Known(frozenset(self._cameras), self._people.named, self._backends)
+
+    def _described(self, before: Known) -> list[Publication]:
+        """Describe the device, if something is new; who is no more is first named by its platform alone."""
+        now = self._known
+        if now == before:
+            return []
+        were = components(self.node, before)
+        leaving = gone({key: entity["p"] for key, entity in were.items()}, components(self.node, now))
+        return self._farewell(leaving) or [device_publication(self.node, now)]
+
+    def _farewell(self, leaving: Components) -> list[Publication]:
+        if not leaving:
+            return []
+        now = self._known
+        return [device_publication(self.node, now, leaving), device_publication(self.node, now)]
+
+    def _switches(self) -> list[Publication]:
+        if self._controls is None:
+            return []
+        now = states(self._controls, frozenset(self._cameras), self.node.topics)
+        changed = {topic: text for topic, text in now.items() if self._switched.get(topic) != text}
+        self._switched = now
+        return [Publication(topic, text.encode(), retain=True) for topic, text in changed.items()]
 
     def _add(self, camera: str) -> list[Publication]:
-        self._cameras[camera] = self._make(camera)
-        self._cameras[camera].expect(self._clock())
-        return [device_publication(self.node, self._cameras)]
+        told = self._begin(camera)
+        return [device_publication(self.node, self._known), *told]
 
-    def _forget(self, gone: dict[str, CameraState]) -> None:
-        for camera in gone:
+    def _begin(self, camera: str) -> list[Publication]:
+        state = self._cameras[camera] = self._make(camera)
+        state.expect(self._clock())
+        obeyed = state.obey(self._controls, self._clock()) if self._controls else []
+        return self._switches() + obeyed
+
+    def _forget(self, silent: dict[str, CameraState]) -> None:
+        before = self._known
+        for camera in silent:
             del self._cameras[camera]
-        farewell = device_publication(self.node, self._cameras, removed=gone)
-        erased = [said for state in gone.values() for said in state.erased()]
-        self._say([farewell, device_publication(self.node, self._cameras), *erased])
+        self._switches()
+        erased = [said for state in silent.values() for said in state.erased()]
+        self._say([*self._described(before), *erased])
+
+    def _forget_person(self, key: str) -> list[Publication]:
+        before = self._known
+        erased = self._people.forget(key)
+        return self._described(before) + erased

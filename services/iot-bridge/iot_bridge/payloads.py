@@ -4,7 +4,8 @@ Each JSON that speaks of a frame carries its `captured_ns`, so that a subscriber
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +13,9 @@ import msgspec
 from facewire.health import Health
 from facewire.messages import FaceEvent, Tracks
 from iot_bridge.topics import Publication, Topics
+from iot_bridge.version import installed
+
+NS_PER_S = 1_000_000_000
 
 
 def packed(fields: dict[str, Any]) -> bytes:
@@ -47,6 +51,33 @@ def event_publications(event: FaceEvent, topics: Topics) -> list[Publication]:
     return [Publication(topics.of(event.camera, "snapshot"), event.snapshot, retain=True), told]
 
 
+def when(at_ns: int) -> str:
+    """Return a moment as Home Assistant shows it: ISO 8601, UTC, to the millisecond."""
+    return datetime.fromtimestamp(at_ns / NS_PER_S, UTC).isoformat(timespec="milliseconds")
+
+
+def last_face(event: FaceEvent) -> str:
+    """Say whom an event `identified` or `unknown` speaks of."""
+    who = event.identity
+    fields = {
+        "name": who.name if who else "unknown",
+        "at": when(event.at_ns),
+        "at_ns": event.at_ns,
+        "track_id": event.track_id,
+        "similarity": who.similarity if who else None,
+    }
+    return packed(fields).decode()
+
+
+def remembered_face(payload: bytes) -> tuple[int, str] | None:
+    """Return when a face was named by what `last_face` said, and the same text; None if it is no such text."""
+    try:
+        at_ns: Any = json.loads(payload)["at_ns"]
+        return int(at_ns), payload.decode()
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+
+
 def faces_publication(tracks: Tracks, topics: Topics) -> Publication:
     """Say where each face is that counts."""
     faces = [
@@ -66,7 +97,7 @@ def faces_publication(tracks: Tracks, topics: Topics) -> Publication:
     return Publication(topics.of(tracks.camera, "faces"), packed(fields))
 
 
-def health_publication(healths: Iterable[Health], known: Iterable[str], topics: Topics) -> Publication:
+def health_publication(healths: Sequence[Health], known: Iterable[str], topics: Topics) -> Publication:
     """Say how every service fares; one of the known that is silent is ill."""
     services: dict[str, dict[str, Any]] = {
         name: {"healthy": False, "waiting_for": "its heartbeat"} for name in sorted(known)
@@ -74,5 +105,14 @@ def health_publication(healths: Iterable[Health], known: Iterable[str], topics: 
     for health in healths:
         fares = {"healthy": health.healthy, "waiting_for": health.waiting_for}
         services[health.service] = {**health.figures, **health.notes, **fares}
-    fields = {"healthy": bool(services) and all(each["healthy"] for each in services.values()), "services": services}
+    figures = [health.figures for health in healths]
+    fields = {
+        "healthy": bool(services) and all(each["healthy"] for each in services.values()),
+        "version": installed(),
+        # Pages that processes share count in each of them.
+        "memory_mb": round(sum(each.get("memory_mb", 0.0) for each in figures), 1),
+        "dropped": int(sum(each.get("dropped", 0) for each in figures)),
+        "temperature_c": max((each["hottest_c"] for each in figures if "hottest_c" in each), default=None),
+        "services": services,
+    }
     return Publication(topics.health, packed(fields), retain=True)

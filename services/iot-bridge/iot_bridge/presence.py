@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from facewire.messages import Tracks
-from iot_bridge.payloads import faces_publication, packed
+from facewire.controls import Controls
+from facewire.messages import FaceEvent, Tracks
+from iot_bridge.payloads import faces_publication, last_face, packed, remembered_face
 from iot_bridge.topics import Publication, Topics, zone_leaf
 
 SILENT_AFTER_S = 5.0
-RETAINED = ("availability", "presence", "count", "snapshot")
+STATUSES = ("watching", "privacy", "detection off", "silent")
+RETAINED = ("availability", "presence", "count", "snapshot", "last_face", "status", "detection", "privacy")
 
 
 class CameraState:
@@ -32,6 +34,9 @@ class CameraState:
         self._said: dict[str, str] = {}
         self._heard_s = self._seen_s = self._told_s = float("-inf")
         self._zone_seen_s = dict.fromkeys(zones, float("-inf"))
+        self._face_ns = 0
+        self._private = False
+        self._detects = True
 
     def expect(self, now_s: float) -> None:
         """Count its silence from now."""
@@ -47,6 +52,7 @@ class CameraState:
             self._seen_s = now_s
         changes = [*self._say("availability", "online"), *self._presence(now_s), *self._say("count", str(count))]
         changes += self._zones(Counter(zone for face in faces for zone in face.zones), now_s)
+        changes += self._status(now_s)
         if gone or (count and now_s - self._told_s >= self._every_s):
             self._told_s = now_s
             changes.append(faces_publication(tracks, self._topics))
@@ -59,7 +65,26 @@ class CameraState:
         self._seen_s = float("-inf")
         self._zone_seen_s = dict.fromkeys(self._zone_seen_s, float("-inf"))
         gone = [*self._say("availability", "offline"), *self._say("presence", "OFF"), *self._say("count", "0")]
-        return [*gone, *self._zones(Counter(), now_s)]
+        return [*gone, *self._zones(Counter(), now_s), *self._status(now_s)]
+
+    def obey(self, controls: Controls, now_s: float) -> list[Publication]:
+        """Take in what the home has switched; returns what is new."""
+        self._private = self._camera in controls.private
+        self._detects = self._camera not in controls.undetected
+        return self._status(now_s)
+
+    def name(self, event: FaceEvent) -> list[Publication]:
+        """Take in who was `identified` or is `unknown`; returns what is new. An older event changes nothing."""
+        if event.at_ns <= self._face_ns:
+            return []
+        self._face_ns = event.at_ns
+        return self._say("last_face", last_face(event))
+
+    def remember_face(self, payload: bytes) -> None:
+        """Take in the last face that an earlier run told."""
+        found = remembered_face(payload)
+        if found is not None and found[0] > self._face_ns:
+            self._face_ns, self._said["last_face"] = found
 
     def silent_s(self, now_s: float) -> float:
         """Return how long nothing was heard of it."""
@@ -73,6 +98,14 @@ class CameraState:
         """Return what makes the broker forget the camera, its last picture too."""
         zones = [zone_leaf(zone) for zone in self._zone_seen_s]
         return [self._publication(leaf, "") for leaf in (*RETAINED, *zones)]
+
+    def _status(self, now_s: float) -> list[Publication]:
+        watching, privacy, undetected, silent = STATUSES
+        if self._private:
+            return self._say("status", privacy)
+        if self.silent_s(now_s) >= SILENT_AFTER_S:
+            return self._say("status", silent)
+        return self._say("status", watching if self._detects else undetected)
 
     def _presence(self, now_s: float) -> list[Publication]:
         return self._say("presence", self._on_off(self._seen_s, now_s))

@@ -1,31 +1,37 @@
-"""Turn events and tracks into MQTT. Reads `events` (store) and `tracks:{camera}` (bus); writes to the broker.
+"""Turn events and tracks into MQTT, and commands into controls.
 
-Two loops, since two servers cannot be waited for in one call: events in the main thread, where each is
-acknowledged only after the broker has it; states in another, where only the latest counts.
+Reads `events` and `controls` (store), `tracks:{camera}` and the newest of `frames:{camera}` (bus); writes to the
+broker, and `controls`. A loop for each, since two servers cannot be waited for in one call: events in the main
+thread, where each is acknowledged only after the broker has it; states in others, where only the latest counts.
 """
 
 import time
 from collections.abc import Callable
 
+from facewire.controls import LOOK_EVERY_S, read, write
 from facewire.groups import GroupReader
 from facewire.link import RedisAwayError
+from facewire.lookup import newest_frame
 from facewire.messages import FaceEvent, Tracks
 from facewire.roster import read_health
 from facewire.service import Service
 from facewire.streams import StreamReader, camera_names
 from iot_bridge.broker import Broker
-from iot_bridge.discovery import Node
+from iot_bridge.commands import Commands
 from iot_bridge.home import Home
-from iot_bridge.payloads import event_publications
+from iot_bridge.payloads import NS_PER_S, event_publications
+from iot_bridge.presence import SILENT_AFTER_S
 from iot_bridge.rules.performing import Performer
 from iot_bridge.settings import BridgeSettings
+from iot_bridge.switches import AS_IT_IS
+from iot_bridge.topics import Publication
 
 HEALTH_EVERY_S = 10.0
 TICK_S = 1.0
 
 
 def run_events(
-    service: Service[BridgeSettings], events: GroupReader, broker: Broker, node: Node, performer: Performer
+    service: Service[BridgeSettings], events: GroupReader, broker: Broker, home: Home, performer: Performer
 ) -> None:
     """Send each event with what rules say over MQTT, and acknowledge it once the broker has all of it."""
 
@@ -38,8 +44,9 @@ def run_events(
             # Rules are asked only when the broker is there: it may be too late to turn on a light by then.
             if not broker.wait_until_up(service.stop):
                 return
+            home.happen(delivery.message)
             done = performer.prepare(delivery.message, service.stop)
-            if not broker.deliver([*event_publications(delivery.message, node.topics), *done], service.stop):
+            if not broker.deliver([*event_publications(delivery.message, home.node.topics), *done], service.stop):
                 return
             service.metrics.handled(delivery.message.camera, delivery.message.at_ns)
         events.ack(delivery, service.stop)
@@ -66,3 +73,52 @@ def run_clock(service: Service[BridgeSettings], home: Home, on_tick: Callable[[]
                 home.know(service.bus.once(camera_names))
             except RedisAwayError:
                 continue
+
+
+def run_controls(service: Service[BridgeSettings], commands: Commands, home: Home) -> None:
+    """Write what is commanded to the store, and say what the store holds: never what was only asked for."""
+    while not service.stop.is_set():
+        asked = commands.next(LOOK_EVERY_S)
+        command = commands.understood(asked, home.choices) if asked else None
+        try:
+            if command is not None:
+                field, value = command.field, command.value
+                service.store.once(lambda client: write(client, field, value))  # noqa: B023  it is called at once
+                service.log.info("switched", field=field, value=value or AS_IT_IS)
+            home.obey(service.store.once(read))
+        except RedisAwayError:
+            if command is not None:
+                service.metrics.dropped("command_without_store")
+                service.log.warning("the store is away: nothing is switched", field=command.field)
+
+
+def run_stills(service: Service[BridgeSettings], home: Home, broker: Broker) -> None:
+    """Say now and then what each camera sees; not while it is private, or nobody knows whether it is."""
+    from iot_bridge import stills  # noqa: PLC0415  8 MB that who wants no pictures does without
+
+    curtain, every_s = stills.curtain(), service.settings.still_every_s
+    due_s = time.monotonic()
+    while not service.stop.wait(min(TICK_S, every_s)):
+        service.heartbeat.beat()
+        controls = home.controls
+        if controls is None or not broker.is_up or time.monotonic() < due_s:
+            continue
+        due_s = time.monotonic() + every_s
+        for camera in home.cameras:
+            picture = curtain if camera in controls.private else newest_still(service, camera)
+            if picture is not None:
+                broker.say([Publication(home.node.topics.of(camera, "still"), picture)])
+
+
+def newest_still(service: Service[BridgeSettings], camera: str) -> bytes | None:
+    """Return what a camera sees as JPEG; None if it sees nothing now."""
+    from iot_bridge import stills  # noqa: PLC0415  as above
+
+    try:
+        frame = service.bus.once(lambda client: newest_frame(client, camera))
+    except RedisAwayError:
+        return None
+    if frame is None or time.time_ns() - frame.captured_ns > SILENT_AFTER_S * NS_PER_S:
+        return None
+    with service.metrics.stage("still"):
+        return stills.jpeg(frame)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
+from facewire.messages import EVERY_LIMIT
 from facewire.settings import LayoutSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -39,6 +40,9 @@ class BridgeSettings(LayoutSettings):
     discovery_prefix: Prefix = Field("homeassistant", examples=["homeassistant"])
     faces_hz: float = Field(2.0, gt=0, le=60, examples=[2])
     presence_off_after_s: float = Field(2.0, ge=0, le=3600, examples=[2])
+    people_kept_days: int = Field(60, ge=1, le=3650, examples=[60])
+    still_every_s: float = Field(5.0, ge=0, le=3600, examples=[5])
+    detect_every_max: int = Field(15, ge=1, le=EVERY_LIMIT, examples=[15])
     rules_file: Path = Field(Path("/etc/facewire/rules.yaml"), examples=["config/rules.yaml"])
     tz: Annotated[str, AfterValidator(_known_zone)] | None = Field(None, examples=["Europe/Berlin"])
 

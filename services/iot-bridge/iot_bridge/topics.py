@@ -30,6 +30,26 @@ class Topics:
         return f"{self.prefix}/{self.node}/health"
 
     @property
+    def latest_version(self) -> str:
+        """Where whoever knows tells all nodes of this prefix what the latest version is."""
+        return f"{self.prefix}/latest_version"
+
+    @property
+    def any_command(self) -> tuple[str, str]:
+        """Match every command: to the node, and to a camera."""
+        return self.of("+", "set"), self.of("+", "+/set")
+
+    @property
+    def any_person(self) -> str:
+        """Match the state of every person."""
+        return self.person("+")
+
+    @property
+    def any_last_face(self) -> str:
+        """Match the last face of every camera of this node."""
+        return self.of("+", "last_face")
+
+    @property
     def any_camera_availability(self) -> str:
         """Match the availability of every camera of this node."""
         return self.of("+", "availability")
@@ -47,17 +67,38 @@ class Topics:
         """Name a topic of one camera."""
         return f"{self.prefix}/{self.node}/{camera}/{leaf}"
 
+    def control(self, name: str) -> str:
+        """Name the state of something that is switched for the whole node; commands go to `set` below it."""
+        return f"{self.prefix}/{self.node}/{name}"
+
+    def person(self, key: str) -> str:
+        """Name the state of a person."""
+        return self.of("people", key)
+
+    def command_of(self, topic: str) -> tuple[str, str] | None:
+        """Return the camera, empty for the node, and what is to be switched; None for any other topic."""
+        match self._below(topic):
+            case [name, "set"]:
+                return "", name
+            case [camera, name, "set"]:
+                return camera, name
+        return None
+
     def zone(self, camera: str, zone: str) -> str:
         """Name the state of a zone."""
         return self.of(camera, zone_leaf(zone))
 
     def zone_of(self, topic: str) -> tuple[str, str] | None:
         """Return the camera and the zone of a topic that `zone` named; None for any other topic."""
-        _, _, below = topic.partition(f"{self.prefix}/{self.node}/")
-        match below.split("/"):
+        match self._below(topic):
             case [camera, "zone", zone]:
                 return camera, zone
         return None
+
+    def _below(self, topic: str) -> list[str]:
+        """Return the levels of a topic below the node; none if it is not below it."""
+        base = f"{self.prefix}/{self.node}/"
+        return topic.removeprefix(base).split("/") if topic.startswith(base) else []
 
     @staticmethod
     def camera(topic: str) -> str:

@@ -8,6 +8,7 @@ from itertools import count
 import cv2
 
 from facewire import keys
+from facewire.controls import watching
 from facewire.layouts import layouts
 from facewire.service import Service, keep_running, running
 from facewire.settings import load, stop_operator
@@ -44,7 +45,12 @@ def serve() -> int:
         stop_operator(str(error))
     places = Places(layouts(settings))
     with running("tracker", settings) as service:
-        wanted = [Wanted(keys.FRAMES, newest=True, backlog=BACKLOG), Wanted(keys.DETECTIONS)]
+        watch = watching(service)
+        wanted = [
+            Wanted(keys.FRAMES, newest=True, backlog=BACKLOG),
+            Wanted(keys.DETECTIONS),
+            Wanted(keys.IDENTITIES),
+        ]
         inbox = StreamReader(service.bus, service.intake, service.metrics, wanted)
         tracks = Publisher(service.bus, keys.TRACKS, service.metrics)
         wishes = Publisher(service.bus, keys.WISHES, service.metrics)
@@ -53,7 +59,8 @@ def serve() -> int:
             next_id = ids(service)
 
             def follow() -> None:
-                run(service, inbox, Following(settings, places, next_id, service.metrics), tracks, wishes, events)
+                following = Following(settings, places, next_id, service.metrics)
+                run(service, inbox, following, tracks, wishes, events, watch)
 
             keep_running(service, follow)
         finally:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from facewire.messages import Detections, FaceEvent, Frame, Message, Tracks, Wish
+from facewire.controls import Controls
+from facewire.messages import Detections, FaceEvent, Frame, Identity, Message, Tracks, Wish
 from facewire.metrics import Metrics
 from tracker.cadence import Attention
 from tracker.settings import TrackerSettings
@@ -45,15 +46,32 @@ class Following:
         self._metrics = metrics
         self._trackers: dict[str, CameraTracker] = {}
         self._attention: dict[str, Attention] = {}
+        self._recognizes = True
+
+    def obey(self, controls: Controls) -> None:
+        """Do what the home has switched: without recognition nobody has a name."""
+        if self._recognizes and not controls.recognition:
+            for tracker in self._trackers.values():
+                tracker.forget_names()
+        self._recognizes = controls.recognition
 
     def take(self, message: Message) -> Step:
-        """Move the faces with a frame, or correct them with detections."""
+        """Move the faces with a frame, correct them with detections, or name them."""
         if isinstance(message, Frame):
             return self._see(message)
         if isinstance(message, Detections) and message.camera in self._trackers:
             with self._metrics.stage("correct"):
                 return Step(events=self._trackers[message.camera].correct(message))
+        if isinstance(message, Identity):
+            return self._name(message)
         return Step()
+
+    def _name(self, look: Identity) -> Step:
+        tracker = self._trackers.get(look.camera)
+        if tracker is None or not self._recognizes:
+            self._metrics.dropped("recognition_off" if tracker else "identity_of_nobody")
+            return Step()
+        return Step(events=tracker.name(look))
 
     def _see(self, frame: Frame) -> Step:
         tracker = self._tracker(frame.camera)

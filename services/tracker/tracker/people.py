@@ -52,6 +52,8 @@ class People:
         self.history = History()
         self.now_s = 0.0
         self._late_s = 0.0
+        self.exchanged: list[tuple[int, int]] = []
+        """Whose IDs turned out to have swapped; whoever reads it empties it."""
 
     def end_the_lost(self, at_ns: int, size_px: tuple[int, int]) -> list[FaceEvent]:
         """End who was not detected for too long, or went out of the picture; returns who left."""
@@ -155,6 +157,7 @@ class People:
         holder = holder.copy()
         for detection, person in wanted.items():
             other, had = int(holder[detection]), holder == person
+            self.exchanged += [(person, other)] if NOBODY != other != person else []
             if other != person and (other == NOBODY or not had.any()):
                 self._jump(seq, seen, detection, person)
                 holder[had] = NOBODY

@@ -24,7 +24,7 @@ from tracker.following import Following, Step
 from tracker.settings import TrackerSettings
 from tracker.zones import Places
 
-READ = (keys.FRAMES, keys.DETECTIONS)
+READ = (keys.FRAMES, keys.DETECTIONS, keys.IDENTITIES)
 
 
 def replay(entries: Iterable[Entry], settings: TrackerSettings, metrics: Metrics | None = None) -> Iterator[Step]:

@@ -1,9 +1,10 @@
 """Give each face one ID in every frame.
 
-Reads `frames:{camera}` and `detections:{camera}`; writes `tracks:{camera}`, `wishes:{camera}`, and `events` to the
-store.
+Reads `frames:{camera}`, `detections:{camera}` and `identities:{camera}`; writes `tracks:{camera}`, `wishes:{camera}`,
+and `events` to the store.
 """
 
+from facewire.controls import Watch
 from facewire.service import Service
 from facewire.streams import Publisher, StreamReader
 from tracker.following import Following
@@ -18,9 +19,11 @@ def run(
     tracks: Publisher,
     wishes: Publisher,
     events: Outbox,
+    watch: Watch,
 ) -> None:
     """Move the faces with every frame, correct them with every detection, until the service stops."""
     for message in inbox.messages(service.stop):
+        following.obey(watch.controls)
         step = following.take(message)
         if step.tracks is not None:
             tracks.publish(step.tracks)

@@ -1,10 +1,12 @@
 """Tell a face's story: the events and the track messages that a table of tracks gives rise to."""
 
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
 
-from facewire.messages import FaceEvent, Frame, Point, Track, Tracks, Xyxy
+from facewire.messages import FaceEvent, Frame, Identity, Person, Point, Track, Tracks, Xyxy
 from facewire.pixels import Picture
 from tracker.snapshot import snapshot
 from tracker.table import TrackTable
@@ -12,8 +14,8 @@ from tracker.table import TrackTable
 State = Literal["tentative", "confirmed", "coasting"]
 
 
-def tracks_message(table: TrackTable, frame: Frame) -> Tracks:
-    """Say where every followed face is in a frame; a hidden one is nowhere."""
+def tracks_message(table: TrackTable, frame: Frame, people: Mapping[int, Person]) -> Tracks:
+    """Say where every followed face is in a frame, and who, by track; a hidden one is nowhere."""
     # Lists: element by element an array takes ten times as long.
     boxes, speeds = np.round(table.xyxy, 2).tolist(), np.round(table.filter.speed[:, :2], 1).tolist()
     ids, scores, ages = table.id.tolist(), table.score.tolist(), table.age_frames.tolist()
@@ -25,6 +27,7 @@ def tracks_message(table: TrackTable, frame: Frame) -> Tracks:
             state=_state(table, row),
             age_frames=ages[row],
             velocity=tuple(speeds[row]),
+            identity=people.get(ids[row]),
         )
         for row in np.flatnonzero(~table.hidden).tolist()
     )
@@ -55,6 +58,30 @@ def left(table: TrackTable, row: int, camera: str, at_ns: int) -> FaceEvent:
         identity=None,
         started_ns=min(int(table.born_ns[row]), at_ns),
         at_ns=at_ns,
+    )
+
+
+def named(table: TrackTable, row: int, look: Identity, who: Person | None, picture: Picture) -> FaceEvent:
+    """Say who a face is, or that nobody knows it, once for each name in a visit; with a look at it.
+
+    Args:
+        table: the faces.
+        row: which of them.
+        look: the one that settled it.
+        who: the person; None is nobody known.
+        picture: the newest one.
+    """
+    # A name may hold anything, and be longer than an id.
+    kind = f"identified-{sha256(who.name.encode()).hexdigest()[:12]}" if who else "unknown"
+    return FaceEvent(
+        id=_event_id(table, row, look.camera, kind),
+        type="identified" if who else "unknown",
+        camera=look.camera,
+        track_id=int(table.id[row]),
+        identity=who,
+        started_ns=min(int(table.born_ns[row]), look.captured_ns),
+        at_ns=look.captured_ns,
+        snapshot=snapshot(picture, _xyxy(table.xyxy[row].tolist())),
     )
 
 

@@ -1,10 +1,11 @@
 """Follow the faces of one camera: flow moves them in every frame, detections of past frames correct them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from facewire.messages import Detections, FaceEvent, Frame, Tracks
+from facewire.messages import Detections, FaceEvent, Frame, Identity, Tracks
 from facewire.metrics import Metrics
 from facewire.pixels import Picture, picture
 from tracker import story
@@ -13,10 +14,12 @@ from tracker.flow import FlowSource
 from tracker.history import KEPT_FRAMES, Moment
 from tracker.motion import MotionSource, View, view
 from tracker.moving import move
+from tracker.naming import Names
 from tracker.observing import observe
 from tracker.people import People
 from tracker.rules import Rules
 from tracker.sighting import find_again, hide
+from tracker.table import rows_of
 
 NS_PER_S = 1_000_000_000
 # A clock that jumps, or a camera that stood still, is no reason to believe that everybody ran.
@@ -52,6 +55,7 @@ class CameraTracker:
         self._source = source or FlowSource()
         self._describer = describer or ColourParts()
         self._people = People(camera, rules, next_id, metrics, self._source)
+        self._names = Names(metrics)
         self._picture: Picture = np.zeros((1, 1), np.uint8)
         self._panned = np.zeros(2)
         self._early: Detections | None = None
@@ -72,11 +76,14 @@ class CameraTracker:
         events = self._people.end_the_lost(frame.captured_ns, (frame.width, frame.height))
         self._people.remember(frame.seq, frame.captured_ns, now)
         events += self._correct_early(frame.seq)
+        table = self._people.table
+        self._names.meet(frame.seq, table.id[table.mixed].tolist())
+        events = self._told(events)
         return self.tracks(frame), events
 
     def tracks(self, frame: Frame) -> Tracks:
         """Say where every face is believed to be now, in the frame that was seen last."""
-        return story.tracks_message(self._people.table, frame)
+        return story.tracks_message(self._people.table, frame, self._names.people)
 
     @property
     def hidden(self) -> set[int]:
@@ -89,6 +96,38 @@ class CameraTracker:
         Returns:
             Who was confirmed, and who had to make room.
         """
+        return self._told(self._correct(detections))
+
+    def name(self, look: Identity) -> list[FaceEvent]:
+        """Take in who a face may be; returns who is known now, or known by nobody."""
+        (row,) = rows_of(self._people.table, np.array([look.track_id]))
+        newest = self._people.history.newest()
+        if row < 0 or newest is None:
+            self._metrics.dropped("identity_of_nobody")
+            return []
+        if self._names.hear(look, newest[1].captured_ns) is None:
+            return []
+        who = self._names.people.get(look.track_id)
+        return [story.named(self._people.table, int(row), look, who, self._picture)]
+
+    def forget_names(self) -> None:
+        """Know nobody any more."""
+        self._names.clear()
+
+    def _told(self, events: list[FaceEvent]) -> list[FaceEvent]:
+        """Let the names follow what happened; returns the same events, with the names of those who left."""
+        while self._people.exchanged:
+            self._names.exchange(*self._people.exchanged.pop(0))
+        people = self._names.people
+        for event in events:
+            if event.type == "appeared":
+                self._names.appear(event.track_id)
+            elif event.type == "left":
+                self._names.end(event.track_id)
+        self._names.keep(self._people.table.id.tolist())
+        return [replace(event, identity=people.get(event.track_id)) for event in events]
+
+    def _correct(self, detections: Detections) -> list[FaceEvent]:
         found = self._moment_of(detections)
         if found is None:
             return []
@@ -144,7 +183,7 @@ class CameraTracker:
         if self._early is None or self._early.seq > seq:
             return []
         early, self._early = self._early, None
-        return self.correct(early)
+        return self._correct(early)
 
     def _moment_of(self, detections: Detections) -> tuple[int, Moment] | None:
         """Return what is remembered of a detection's frame; None where there is nothing to be learned now."""

@@ -5,13 +5,14 @@ Reads `frames:{camera}`, `tracks:{camera}` and heartbeats (bus) and `events` (st
 
 import re
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import msgspec
 from flask import Flask, Response, abort, jsonify, render_template, request
 
 from facewire import lookup
+from facewire.controls import Controls
 from facewire.health import STALE_S, Health
 from facewire.link import Link, RedisAwayError
 from facewire.metrics import Metrics
@@ -37,6 +38,7 @@ def create_app(
     live: LiveView,
     metrics: Metrics,
     layouts: Mapping[str, Layout],
+    controls: Callable[[], Controls],
 ) -> Flask:
     """Make the application.
 
@@ -47,12 +49,13 @@ def create_app(
         live: what shows cameras.
         metrics: counts.
         layouts: what is marked in each camera's picture.
+        controls: returns what the home has switched.
     """
     app = Flask(__name__)
     guard(app, settings, metrics)
     _pages(app)
     _health(app, bus)
-    _cameras(app, bus, layouts)
+    _cameras(app, bus, layouts, controls)
     _events(app, store)
     _stream(app, bus, live)
 
@@ -84,10 +87,11 @@ def _health(app: Flask, bus: Link) -> None:
         return jsonify(services=services, healthy=all(each["healthy"] for each in services))
 
 
-def _cameras(app: Flask, bus: Link, layouts: Mapping[str, Layout]) -> None:
+def _cameras(app: Flask, bus: Link, layouts: Mapping[str, Layout], controls: Callable[[], Controls]) -> None:
     @app.get("/api/cameras")
     def cameras() -> Response:
-        return jsonify(cameras=bus.once(camera_names))
+        names = bus.once(camera_names)
+        return jsonify(cameras=names, private=sorted(controls().private.intersection(names)))
 
     @app.get("/api/cameras/<camera>/layout")
     def layout(camera: str) -> Response:

@@ -15,6 +15,7 @@ from facewire.streams import Intake, StreamReader, Wanted
 from web import mjpeg
 
 WAIT_S = 1.0
+LIVE_FOR_S = 2.0
 # A picture may come a little early and still be the next one.
 EARLY = 0.8
 
@@ -27,6 +28,8 @@ class Shown:
     jpeg: bytes
     tracks: Tracks
     header: str
+    at_s: float
+    """By the monotonic clock."""
 
 
 @dataclass(slots=True)
@@ -133,7 +136,7 @@ class LiveView:
             with self._metrics.stage("encode"):
                 encoded = drawing.jpeg(picture(frame))
             with watched.changed:
-                watched.shown = Shown(picture(frame), encoded, tracks, mjpeg.about(frame, tracks))
+                watched.shown = Shown(picture(frame), encoded, tracks, mjpeg.about(frame, tracks), time.monotonic())
                 watched.changed.notify_all()
             self._metrics.handled(camera, frame.captured_ns)
 
@@ -145,6 +148,7 @@ def _pictures(watched: _Watched, has_left: Callable[[], bool]) -> Iterator[Shown
             if watched.shown is last:
                 watched.changed.wait(WAIT_S)
             shown = watched.shown
-        if shown is not None and shown is not last:
+        # Whoever comes while nothing comes from the camera must not be shown what was seen before.
+        if shown is not None and shown is not last and time.monotonic() - shown.at_s <= LIVE_FOR_S:
             last = shown
             yield shown

@@ -6,6 +6,7 @@ from threading import Thread
 
 from flask import Flask
 
+from facewire.controls import watching
 from facewire.layouts import layouts
 from facewire.link import Link, RedisAwayError, connect
 from facewire.service import Service, running
@@ -24,7 +25,8 @@ def application() -> Flask:
     service = ending.enter_context(running("web", load(WebSettings), watchdog=False, signals=False))
     settings, make_bus = service.settings, partial(_link, service)
     live = LiveView(make_bus, service.intake, service.metrics, settings.stream_fps, settings.max_viewers)
-    app = create_app(settings, service.bus, service.store, live, service.metrics, layouts(settings))
+    watch, marked = watching(service), layouts(settings)
+    app = create_app(settings, service.bus, service.store, live, service.metrics, marked, lambda: watch.controls)
     Thread(target=_beat, args=(service, make_bus()), name="heartbeat", daemon=True).start()
     ending.callback(live.close)
     app.extensions["facewire-close"] = ending.close

@@ -61,13 +61,27 @@ async function watch(camera, tile, closed) {
   while (!closed.aborted) {
     try {
       await show(camera, tile, closed);
-      text(tile, ".notice", "stream ended, reconnecting…");
+      notice(tile, "stream ended, reconnecting…");
     } catch (problem) {
       if (closed.aborted) return;
-      text(tile, ".notice", "reconnecting…");
+      notice(tile, "reconnecting…");
     }
     await pause(RETRY_MS);
   }
+}
+
+function notice(tile, words) {
+  text(tile, ".notice", tile.dataset.private === "true" ? "privacy" : words);
+}
+
+function keepPrivate(tile, isPrivate) {
+  if (tile.dataset.private === String(isPrivate)) return;
+  tile.dataset.private = String(isPrivate);
+  if (!isPrivate) return;
+  const canvas = tile.querySelector("canvas");
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  for (const figure of [".faces", ".fps", ".delay"]) text(tile, figure, "–");
+  notice(tile, "");
 }
 
 async function show(camera, tile, closed) {
@@ -110,9 +124,10 @@ function figures(tile, about, times) {
   text(tile, ".delay", delay >= 0 && delay < 10000 ? `${delay.toFixed(0)} ms` : "–");
 }
 
-function keepTiles(cameras) {
+function keepTiles(cameras, hidden) {
   for (const camera of cameras) if (!tiles.has(camera)) addTile(camera);
   for (const [camera, { tile, control }] of tiles) {
+    keepPrivate(tile, hidden.includes(camera));
     if (cameras.includes(camera)) continue;
     control.abort();
     tile.remove();
@@ -206,7 +221,7 @@ async function refresh() {
       json("/api/health"),
       json(`/api/events?limit=${EVENT_COUNT}`),
     ]);
-    keepTiles(cameras.cameras);
+    keepTiles(cameras.cameras, cameras.private);
     showHealth(health);
     showEvents(events.events);
   } catch {

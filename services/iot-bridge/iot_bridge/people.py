@@ -1,0 +1,135 @@
+"""Decide who is present: the people whom some camera has recognised."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from facewire.messages import CAMERA_NAME, Tracks
+from iot_bridge.payloads import packed, when
+from iot_bridge.topics import Publication, Topics
+
+MOST_PEOPLE = 200
+LONGEST_SLUG = 32
+LONGEST_NAME = 128
+
+
+def key_of(name: str) -> str:
+    """Return what a person is called in topics and ids: readable, and of no two names the same."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:LONGEST_SLUG] or "person"
+    return f"{slug}-{sha256(name.encode()).hexdigest()[:10]}"
+
+
+@dataclass(slots=True)
+class _Person:
+    """One person.
+
+    Args:
+        name: as the recognizer says it.
+        seen_at: when somebody saw them last, as it is told.
+        camera: which camera that was.
+        seen_s: when each camera saw them last, by the clock that only goes forward.
+        said: what was last said.
+    """
+
+    name: str
+    seen_at: str
+    camera: str
+    seen_s: dict[str, float] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+
+
+class People:
+    """What was last said of each person; only what changes is said again.
+
+    Args:
+        topics: names of topics.
+        off_after_s: how long somebody must not be seen until they are absent.
+        kept_days: how long somebody who is not seen is remembered.
+    """
+
+    def __init__(self, topics: Topics, off_after_s: float, kept_days: int) -> None:
+        self._topics = topics
+        self._off_after_s = off_after_s
+        self._kept = timedelta(days=kept_days)
+        self._people: dict[str, _Person] = {}
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """Their names, by key."""
+        return {key: person.name for key, person in self._people.items()}
+
+    def update(self, tracks: Tracks, now_s: float) -> list[Publication]:
+        """Take in the tracks of a frame; returns what is new."""
+        names = {track.identity.name for track in tracks.tracks if track.identity and track.state != "tentative"}
+        changes = []
+        for name in sorted(names):
+            key = key_of(name)
+            if key not in self._people and len(self._people) >= MOST_PEOPLE:
+                continue
+            at = when(tracks.captured_ns)
+            person = self._people.setdefault(key, _Person(name, at, tracks.camera))
+            person.seen_at = at
+            person.seen_s[tracks.camera] = now_s
+            changes += self._say(key, person, now_s)
+        return changes
+
+    def tick(self, now_s: float) -> list[Publication]:
+        """Let time pass; returns who is absent now."""
+        return [said for key, person in self._people.items() for said in self._say(key, person, now_s)]
+
+    def remember(self, key: str, payload: bytes, now_s: float) -> None:
+        """Take in what an earlier run said of somebody; who was present then must be seen soon to be so still."""
+        person = _remembered(payload)
+        if person is None or key != key_of(person.name) or key in self._people or len(self._people) >= MOST_PEOPLE:
+            return
+        if person.said["presence"] == "ON":
+            person.seen_s[person.camera] = now_s
+        self._people[key] = person
+
+    def old(self, now: datetime) -> set[str]:
+        """Return the keys of those who were not seen for so long that they are to be forgotten."""
+        return {key for key, each in self._people.items() if now - datetime.fromisoformat(each.seen_at) > self._kept}
+
+    def forget(self, key: str) -> list[Publication]:
+        """Forget somebody; returns what makes the broker forget them too."""
+        if self._people.pop(key, None) is None:
+            return []
+        return [Publication(self._topics.person(key), b"", retain=True)]
+
+    def retained(self) -> list[Publication]:
+        """Return all that was last said, for a broker that may have forgotten it."""
+        return [self._publication(key, person) for key, person in self._people.items()]
+
+    def _say(self, key: str, person: _Person, now_s: float) -> list[Publication]:
+        person.seen_s = {camera: s for camera, s in person.seen_s.items() if now_s - s <= self._off_after_s}
+        if person.seen_s and person.camera not in person.seen_s:
+            person.camera = max(person.seen_s, key=lambda camera: person.seen_s[camera])
+        fields = {"name": person.name, "presence": "ON" if person.seen_s else "OFF", "camera": person.camera}
+        if fields.items() <= person.said.items():
+            return []
+        person.said = fields | {"at": person.seen_at}
+        return [self._publication(key, person)]
+
+    def _publication(self, key: str, person: _Person) -> Publication:
+        return Publication(self._topics.person(key), packed(person.said), retain=True)
+
+
+def _remembered(payload: bytes) -> _Person | None:
+    try:
+        fields: Any = json.loads(payload)
+        name, presence, camera, at = (str(fields[key]) for key in ("name", "presence", "camera", "at"))
+        zone = datetime.fromisoformat(at).tzinfo
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if zone is None or presence not in ("ON", "OFF") or not CAMERA_NAME.fullmatch(camera) or len(name) > LONGEST_NAME:
+        return None
+    return _Person(name, at, camera, said={"name": name, "presence": presence, "camera": camera, "at": at})

@@ -1,0 +1,131 @@
+"""What the home may switch: what a command writes, what is refused, and that what is said follows the store alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from iot_bridge.commands import MOST_WAITING, Asked, Commands
+from iot_bridge.switches import Choices, Command, RefusedError, states, understood
+from iot_bridge.topics import Topics
+
+from facewire.controls import Controls, parse
+from facewire.log import open_log
+from facewire.metrics import Metrics
+from tests.unit.messages import cameras
+
+TOPICS = Topics("facewire", "door-pi")
+CHOICES = Choices(frozenset({"door"}), ("ncnn", "tvm"), 15)
+
+
+@pytest.mark.parametrize(
+    ("camera", "name", "payload", "field", "value"),
+    [
+        ("door", "privacy", b"ON", "privacy:door", "on"),
+        ("door", "privacy", b"OFF", "privacy:door", None),
+        ("door", "detection", b"OFF", "detection:door", "off"),
+        ("door", "detection", b"ON", "detection:door", None),
+        ("", "recognition", b"OFF", "recognition", "off"),
+        ("", "recognition", b"ON", "recognition", None),
+        ("", "detect_every", b"7", "detect_every", "7"),
+        ("", "detect_every", b"7.0", "detect_every", "7"),
+        ("", "detect_every", b"0", "detect_every", None),
+        ("", "backend", b"ncnn", "backend", "ncnn"),
+        ("", "backend", b"auto", "backend", None),
+    ],
+)
+def test_a_command_writes_its_field_or_takes_it_away(
+    camera: str, name: str, payload: bytes, field: str, value: str | None
+) -> None:
+    assert understood(camera, name, payload, CHOICES) == Command(field, value)
+
+
+@pytest.mark.parametrize(
+    ("camera", "name", "payload", "reason"),
+    [
+        ("hall", "privacy", b"ON", "unknown_camera"),
+        ("+", "privacy", b"ON", "unknown_camera"),
+        *(("door", "privacy", payload, "bad_value") for payload in (b"", b"on", b"ON ", b"1", b"\xff", b"ON" * 40)),
+        *(("", "recognition", payload, "bad_value") for payload in (b"", b"true")),
+        *(
+            ("", "detect_every", each, "bad_value")
+            for each in (b"", b"-1", b"16", b"1e1", b"3.5", b"\xd9\xa3", b"9" * 64)
+        ),
+        *(("", "backend", payload, "bad_value") for payload in (b"", b"edgetpu", b"AUTO")),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused(camera: str, name: str, payload: bytes, reason: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        understood(camera, name, payload, CHOICES)
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(("camera", "name"), [("door", "zone"), ("", "door"), ("door", "recognition"), ("", "privacy")])
+def test_what_is_no_switch_is_passed_over(camera: str, name: str) -> None:
+    assert understood(camera, name, b"ON", CHOICES) is None
+
+
+@given(st.dictionaries(st.text(max_size=20), st.text(max_size=8)))
+def test_whatever_the_store_holds_is_understood(fields: dict[str, str]) -> None:
+    controls = parse(fields)
+    assert controls.detect_every is None or 1 <= controls.detect_every <= 300
+
+
+@given(st.sets(cameras, max_size=3), st.data())
+def test_what_is_said_is_what_the_commands_wrote(names: set[str], data: st.DataObject) -> None:
+    choices, fields = Choices(frozenset(names), ("ncnn", "tvm"), 300), {}
+    values = {"detect_every": st.integers(0, 300).map(str), "backend": st.sampled_from(("auto", "ncnn", "tvm"))}
+    for topic in states(Controls(), frozenset(names), TOPICS):
+        payload = data.draw(values.get(topic.rpartition("/")[2], st.sampled_from(("ON", "OFF"))))
+        camera, name = TOPICS.command_of(f"{topic}/set") or ("", "")
+        command = understood(camera, name, payload.encode(), choices)
+        assert command is not None
+        fields[topic] = payload, command
+    stored = {command.field: command.value for _, command in fields.values() if command.value is not None}
+    said = states(parse(stored), frozenset(names), TOPICS)
+    assert said == {topic: payload for topic, (payload, _) in fields.items()}
+
+
+def test_privacy_is_on_unless_the_store_clearly_says_off() -> None:
+    assert parse({"privacy:door": "off"}).private == frozenset()
+    for rotten in ("on", "", "OFF", "0", "\ufffd"):
+        assert parse({"privacy:door": rotten}).private == {"door"}
+    assert parse({"privacy:Door": "on", "privacy:": "on", "privacy": "on"}).private == frozenset()
+
+
+# ---- commands as they come
+
+
+@pytest.fixture
+def commands(metrics: Metrics) -> Commands:
+    """Commands of a node."""
+    return Commands(TOPICS, metrics, open_log("test"))
+
+
+def refused(metrics: Metrics, reason: str) -> float:
+    return metrics.registry.get_sample_value("facewire_test_rejected_total", {"reason": reason}) or 0.0
+
+
+def test_a_command_that_the_broker_had_kept_is_not_obeyed(commands: Commands, metrics: Metrics) -> None:
+    commands.hear("facewire/door-pi/door/privacy/set", b"OFF", kept=True)
+    assert commands.next(0) is None
+    assert refused(metrics, "retained_command") == 1
+    commands.hear("facewire/door-pi/door/privacy/set", b"OFF", kept=False)
+    assert commands.next(0) == Asked("door", "privacy", b"OFF")
+
+
+@pytest.mark.parametrize("topic", ["facewire/door-pi/door/privacy", "facewire/door-pi/a/b/c/set", "facewire/other/set"])
+def test_what_is_no_command_is_not_kept(commands: Commands, topic: str) -> None:
+    commands.hear(topic, b"ON", kept=False)
+    assert commands.next(0) is None
+
+
+def test_a_flood_of_commands_is_cut_off_and_counted(commands: Commands, metrics: Metrics) -> None:
+    for _ in range(MOST_WAITING + 10):
+        commands.hear("facewire/door-pi/recognition/set", b"ON", kept=False)
+    assert refused(metrics, "too_many_commands") == 10
+
+
+def test_a_refused_command_is_counted_by_its_reason(commands: Commands, metrics: Metrics) -> None:
+    assert commands.understood(Asked("hall", "privacy", b"ON"), CHOICES) is None
+    assert commands.understood(Asked("", "backend", b"x"), CHOICES) is None
+    assert commands.understood(Asked("door", "zone", b"x"), CHOICES) is None
+    assert (refused(metrics, "unknown_camera"), refused(metrics, "bad_value")) == (1, 1)
