@@ -1,8 +1,8 @@
 """Hold ways to follow faces side by side: who keeps whom, and what it costs.
 
 All get the same frames and the same detections, on every fifth frame. Of each, those tracks are judged that it
-itself calls established: ours are confirmed or coasting, the others' are past their own probation, and everybody's
-probation is two detections; everybody keeps a face unseen for a second. True faces count where at least a
+itself would show: ours are confirmed, coasting, or likely; the others' have passed their own probation, which is set to
+one detection; everybody keeps a face unseen for a second. True faces count where at least a
 quarter of them is visible (`benchmarks.tracking.judging`). Time is the processor's, of all threads, without
 reading the video: of every five frames from one detection to the next the mean, and of these the median.
 """

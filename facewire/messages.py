@@ -138,7 +138,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One followed face in one frame: a stable id, its box now, its velocity in px/s, and the zones that it is in."""
+    """One followed face in one frame: a stable id, its box now, its velocity in px/s, and the zones that it is in.
+
+    A tentative face counts nowhere yet. If it is `likely` one, it is worth showing under its id all the same.
+    """
 
     id: int
     xyxy: Xyxy
@@ -148,6 +151,7 @@ class Track:
     velocity: Point
     identity: Person | None = None
     zones: tuple[str, ...] = ()
+    likely: bool = False
 
     def __post_init__(self) -> None:
         _require(0 < self.id < 2**63, "id is not positive")

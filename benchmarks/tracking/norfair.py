@@ -25,12 +25,12 @@ class Norfair:
 
     def __init__(self, clip: Clip) -> None:
         self._every = clip.every
-        # A hit is worth two periods, and a frame costs one: past the second detection, and a second without any.
+        # A hit is worth two periods, and a frame costs one: a second without any. Shown at once, as everybody here.
         self._tracker = Tracker(
             "euclidean",
             LARGEST_DISTANCE_PX,
             hit_counter_max=round(clip.fps),
-            initialization_delay=clip.every + 1,
+            initialization_delay=0,
             filter_factory=OptimizedKalmanFilterFactory(R=MEASUREMENT_NOISE),
         )
 

@@ -18,7 +18,7 @@ NS_PER_S = 1_000_000_000
 
 
 class Ours:
-    """`CameraTracker` on the frames of a clip; what is not confirmed is not shown."""
+    """`CameraTracker` on the frames of a clip; what is neither confirmed nor likely is not shown."""
 
     looks = True
 
@@ -40,7 +40,7 @@ class Ours:
             self._tracker.correct(self._detections(given))
             # The service publishes what `see` returns; the others are asked when they know the frame's detections.
             tracks = self._tracker.tracks(self._next)
-        shown = [track for track in (tracks.tracks if tracks else ()) if track.state != "tentative"]
+        shown = [track for track in (tracks.tracks if tracks else ()) if track.state != "tentative" or track.likely]
         boxes = np.array([track.xyxy for track in shown], np.float64).reshape(-1, 4)
         return np.array([track.id for track in shown], np.int64), boxes
 

@@ -62,7 +62,7 @@ class Roboflow:
 
 def method(create: Callable[..., Any]) -> Callable[[Clip], Method]:
     """Return what makes the method for a clip: a face is kept for a second (30 frames at 30 fps) in their own words."""
-    common = {"lost_track_buffer": 30, "minimum_consecutive_frames": 2, "minimum_iou_threshold": SMALLEST_IOU}
+    common = {"lost_track_buffer": 30, "minimum_consecutive_frames": 1, "minimum_iou_threshold": SMALLEST_IOU}
     return lambda clip: Roboflow(create(frame_rate=clip.fps, **common), clip.fps)
 
 

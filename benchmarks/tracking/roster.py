@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from benchmarks.tracking.clips import Boxes, Clip
 from benchmarks.tracking.running import Given, Shown
 
-BIRTH_SCORE = 0.7
-CONFIRM_HITS = 2
+BIRTH_SCORE = 0.55
+CONFIRM_HITS = 1
 KEEP_S = 1.0
 Box = NDArray[np.float64]
 """(4,) `xyxy`."""

@@ -90,6 +90,7 @@ tracks = st.builds(
     points,
     st.none() | people,
     st.lists(cameras, max_size=3, unique=True).map(tuple),
+    st.booleans(),
 )
 
 

@@ -110,6 +110,8 @@ def face(left: float, state: str = "confirmed", speed: float = 0.0, number: int 
         ((face(100), face(150, number=2)), 2, "faces overlap"),
         ((face(100, "coasting"),), 2, "lost face"),
         ((face(100), face(300, "tentative", number=2)), 1, "unconfirmed face"),
+        # Who still does not count after a second is faint, and no reason to detect in every frame for ever.
+        ((face(100), replace(face(300, "tentative", number=2), age_frames=30)), 12, "nothing new"),
     ],
 )
 def test_what_faces_do_decides(tracks: tuple[Track, ...], every: int, why: str) -> None:

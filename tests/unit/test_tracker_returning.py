@@ -90,3 +90,16 @@ def test_people_who_were_mixed_up_in_a_crossing_get_their_names_back() -> None:
     assert (names[min(names)], names[max(names)]) == (first, second)
     sorted_out = metrics.registry.get_sample_value("facewire_test_counted_total", {"what": "ids_sorted_out"})
     assert sorted_out == 1
+
+
+def test_who_comes_back_behind_somebody_is_never_shown_as_somebody_new() -> None:
+    there = Walker(60, 100, frames=range(40), tint=RED)
+    # The same face and clothes, since the pattern is drawn by lot in the order of walkers.
+    back = Walker(460, 100, dx=-2, frames=range(70, 200), tint=RED)
+    hides = Walker(330, 200, side=90, frames=range(200), tint=BLUE)
+    shown = set()
+    for index, seen, _ in play(Scene(there, back, hides), make(coast_s=0.5), 150):
+        if index >= 70:
+            shown |= {track.id for track in seen.tracks if track.state != "tentative" or track.likely}
+    assert len(shown) == 2
+    assert shown == {track.id for track in seen.tracks}

@@ -1,12 +1,14 @@
 """One ID per face in every frame, however the detections come."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tracker.story import State
 from tracker.tracking import CameraTracker, Rules
 
 from facewire.boxes import iou
@@ -107,7 +109,7 @@ def test_a_face_seen_only_once_is_never_reported() -> None:
 def test_a_faint_detection_continues_a_face_and_starts_none() -> None:
     scene, tracker = Scene(Walker(200, 150)), make()
     tracker.see(scene.frame(1))
-    tracker.correct(scene.detections(1, score=0.55))
+    tracker.correct(scene.detections(1, score=0.52))
     seen, _ = tracker.see(scene.frame(2))
     assert seen is not None
     assert seen.tracks == ()
@@ -202,3 +204,75 @@ def test_no_order_of_frames_clock_or_boxes_makes_a_track_without_sense(
         # The messages themselves refuse NaN, boxes without area and repeated ids.
         assert seen is None or len(seen.tracks) <= 5
         assert all(event.type in {"appeared", "left"} for event in events)
+
+
+def led(scores: dict[int, float], **rules: float) -> tuple[list[list[tuple[int, State, bool]]], list[str]]:
+    """Return what was shown after each frame, and told, where one face is detected in some frames with some scores."""
+    scene, tracker, shown, told = Scene(Walker(200, 150)), make(**rules), [], []
+    for index in range(1, max(scores) + 1):
+        tracker.see(scene.frame(index))
+        if index in scores:
+            found = scene.detections(index, score=scores[index] or 0.9)
+            events = tracker.correct(found if scores[index] else replace(found, faces=()))
+            told += [str(event.type) for event in events]
+        now = tracker.tracks(scene.frame(index))
+        shown.append([(track.id, track.state, track.likely) for track in now.tracks])
+    return shown, told
+
+
+def test_a_face_is_likely_from_its_first_detection_and_appears_with_its_second() -> None:
+    shown, told = led({1: 0.9, 5: 0.9})
+    assert shown[0] == shown[3] == [(1, "tentative", True)]
+    assert shown[4] == [(1, "confirmed", False)]
+    assert told == ["appeared"]
+
+
+def test_what_is_detected_once_is_nobody() -> None:
+    shown, told = led({1: 0.9, 5: 0.0, 10: 0.9, 15: 0.0})
+    assert shown[4] == shown[14] == []
+    assert told == []
+
+
+def test_a_faint_face_is_followed_and_appears_once_it_was_seen_well() -> None:
+    faint = dict.fromkeys(range(1, 101, 5), 0.6)
+    shown, told = led(faint)
+    assert {tuple(now) for now in shown} == {((1, "tentative", True),)}
+    assert told == []
+    # It is kept through what is missed, as everybody who was detected twice, and is the same in the end.
+    shown, told = led(faint | {41: 0.0, 106: 0.75})
+    assert shown[-1] == [(1, "confirmed", False)]
+    assert told == ["appeared"]
+
+
+def test_a_faint_face_takes_nobodys_place_and_makes_room() -> None:
+    tracker, ids = make(max_faces=1), []
+    small, large = Walker(100, 150, side=60), Walker(300, 150, side=160)
+    first, second = Scene(small), Scene(large)
+    for index, (scene, score) in enumerate([(first, 0.9), (first, 0.9), (second, 0.6), (first, 0.9)], start=1):
+        tracker.see(scene.frame(index))
+        tracker.correct(scene.detections(index, score=score))
+        ids.append({track.id for track in tracker.tracks(scene.frame(index)).tracks})
+    assert ids == [{1}] * 4
+    both, roomy = Scene(large, small), make(max_faces=1)
+    for index, score in enumerate((0.6, 0.6), start=1):
+        roomy.see(second.frame(index))
+        roomy.correct(second.detections(index, score=score))
+    roomy.see(both.frame(3))
+    faces = both.detections(3).faces
+    roomy.correct(replace(both.detections(3), faces=(replace(faces[0], score=0.6), faces[1])))
+    assert [track.xyxy[0] for track in roomy.tracks(both.frame(3)).tracks] == [100.0]
+
+
+def test_what_three_detections_say_alike_is_believed_and_scatter_is_not() -> None:
+    def after(shifts: list[float]) -> float:
+        scene, tracker = Scene(Walker(200, 150)), make()
+        for index, shift in enumerate([0.0, 0.0, 0.0, *shifts], start=1):
+            tracker.see(scene.frame(index))
+            left, top, right, bottom = scene.truth(index)[0]
+            found = (left, top, right + shift, bottom)
+            tracker.correct(replace(scene.detections(index), faces=(Face(found, 0.9, NOWHERE),)))
+        box = tracker.tracks(scene.frame(index)).tracks[0].xyxy
+        return box[2] - box[0] - 80
+
+    assert after([8.0] * 5) > 5.0
+    assert abs(after([8.0, -8.0] * 3)) < 1.5

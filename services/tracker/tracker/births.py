@@ -1,6 +1,7 @@
 """Make the table's row of a face that begins, and choose who has to go for it."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker import kalman
 from tracker.history import Moment
@@ -22,9 +23,11 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         id=np.array([track_id]),
         visit=np.array([1]),
         score=seen.scores[detection : detection + 1],
+        best_score=seen.scores[detection : detection + 1].copy(),
         hits=np.array([1]),
         misses=np.array([0]),
         confirmed=no.copy(),
+        appeared=no.copy(),
         mixed=no.copy(),
         blind=np.array([0]),
         hidden=no.copy(),
@@ -34,6 +37,9 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         hit_s=np.array([moment.now_s]),
         look=look if clean else np.zeros_like(look),
         looks=np.array([int(clean)]),
+        glance=look.copy() if clean else np.zeros_like(look),
+        residue=np.zeros((1, 4)),
+        steady=np.zeros((1, 4)),
         sighted_s=np.array([moment.now_s]),
         patch_s=np.array([moment.now_s]),
         patch_size=place.place[:, 2:].copy(),
@@ -50,10 +56,17 @@ def speed_along(trail: list[Axes], moments: list[Moment]) -> Axes:
     return speed
 
 
-def weakest(table: TrackTable, place: Axes) -> int | None:
-    """Return the row that has to go for a face (4,), or None: the largest stay, of like ones who is known longest."""
+def weakest(table: TrackTable, place: Axes, doubtful: NDArray[np.bool_]) -> int | None:
+    """Return the row that has to go for a face that is none of the doubtful, or None.
+
+    Args:
+        table: the faces.
+        place: (4,) of the new one.
+        doubtful: (N,) who may be no face: they go first; of the others the largest stay, of like ones who is known
+            longest.
+    """
     sizes = table.filter.place[:, 2] * table.filter.place[:, 3]
-    rivals = np.flatnonzero(CLEARLY_LARGER * sizes < place[2] * place[3])
+    rivals = np.flatnonzero(doubtful if doubtful.any() else CLEARLY_LARGER * sizes < place[2] * place[3])
     if not len(rivals):
         return None
     alike = rivals[sizes[rivals] <= CLEARLY_LARGER * sizes[rivals].min()]

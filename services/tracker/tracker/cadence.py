@@ -17,6 +17,8 @@ from tracker.novelty import Novelty, weight
 NS_PER_S = 1_000_000_000
 NEW_WEIGHT = 2
 OVERLAP_IOU = 0.05
+# Who does not count after so many frames is faint, and watched like everybody.
+URGENT_FRAMES = 30
 # Face heights a second.
 MOVING, FAST = 0.5, 2.0
 EVERY_OF_MOVING, EVERY_OF_FAST = 5, 3
@@ -36,7 +38,7 @@ class Signals:
 
     Args:
         newness: new cells away from faces (`novelty.weight`).
-        unconfirmed: faces that were detected too seldom to count.
+        unconfirmed: new faces that were detected too seldom to count.
         lost: faces that the last detection missed.
         overlapping: whether two faces overlap.
         blind: faces that flow could not follow.
@@ -106,7 +108,7 @@ def signals_of(tracks: Sequence[Track], newness: int, blind: int) -> Signals:
     states = [track.state for track in tracks]
     return Signals(
         newness=newness,
-        unconfirmed=states.count("tentative"),
+        unconfirmed=sum(track.state == "tentative" and track.age_frames < URGENT_FRAMES for track in tracks),
         lost=states.count("coasting"),
         overlapping=bool(shared),
         blind=blind,

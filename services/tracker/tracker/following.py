@@ -38,6 +38,7 @@ class Following:
         self._rules = Rules(
             max_faces=settings.max_faces,
             birth_score=settings.birth_score,
+            count_score=settings.count_score,
             confirm_hits=settings.confirm_hits,
             coast_s=settings.coast_s,
             return_within_s=settings.return_within_s,

@@ -13,6 +13,7 @@ from tracker import kalman, story
 from tracker.association import match
 from tracker.births import born, speed_along, weakest
 from tracker.doubting import alike, astray, believed, better_as_is, near, unlike
+from tracker.drifting import forget, give_in
 from tracker.history import History, Moment
 from tracker.motion import MotionSource, View
 from tracker.moving import SMALLEST_SIDE_PX, follow
@@ -78,7 +79,9 @@ class People:
         holder = self._sort_out_who_met(seq, moment, seen, holder)
         holder = self._rejoin(seq, moment, seen, holder)
         self._look(seen, holder, moment.now_s)
-        events = self._keep(self.table.confirmed | (self.table.misses == 0), at_ns)
+        # Who was detected once and missed then was a flicker.
+        proven = self.table.confirmed & (self.table.hits >= self._rules.confirm_hits)
+        events = self._keep(self.table.appeared | proven | (self.table.misses == 0), at_ns)
         events += self._begin(seq, seen, np.flatnonzero((holder == NOBODY) & self._strong(seen)), at_ns)
         return events + self._confirm(at_ns, picture)
 
@@ -110,6 +113,7 @@ class People:
     def _hit(self, seq: int, rows: Ints, innovation: Axes, scores: NDArray[np.float64], at_s: float) -> None:
         table = self.table
         moved = kalman.correct(table.filter, rows, innovation)
+        moved += give_in(table, rows, innovation - moved)
         np.maximum(table.filter.place[:, 2:], SMALLEST_SIDE_PX, out=table.filter.place[:, 2:])
         self.history.correct(seq, table.id[rows], moved)
         table.hits[rows] += 1
@@ -118,6 +122,7 @@ class People:
     def _found(self, rows: Ints, scores: NDArray[np.float64], at_s: float) -> None:
         table = self.table
         table.score[rows] = scores
+        table.best_score[rows] = np.maximum(table.best_score[rows], scores)
         table.misses[rows] = 0
         table.blind[rows] = 0
         table.hidden[rows] = False
@@ -180,6 +185,7 @@ class People:
         begun = kalman.start(trail[-1], speed_along(trail, moments))
         for name in ("place", "speed", "place_variance", "covariance", "speed_variance"):
             getattr(self.table.filter, name)[row] = getattr(begun, name)
+        forget(self.table, row)
         self.history.move(seq, person, [place[0] for place in trail])
         self._found(row, seen.scores[detection : detection + 1], moments[0].now_s)
 
@@ -219,8 +225,9 @@ class People:
         trail, moments = self._trail(seq, seen.xyxy[fresh])
         speed = speed_along(trail, moments)
         events = []
-        for at in np.argsort(-trail[-1][:, 2] * trail[-1][:, 3], kind="stable"):
-            room, pushed = self._make_room(trail[-1][at], at_ns)
+        faint = seen.scores[fresh] < self._rules.count_score
+        for at in np.lexsort((-trail[-1][:, 2] * trail[-1][:, 3], faint)):
+            room, pushed = self._make_room(trail[-1][at], bool(faint[at]), at_ns)
             events += pushed
             if room:
                 place = kalman.start(trail[-1][at : at + 1], speed[at : at + 1])
@@ -230,12 +237,12 @@ class People:
         self._recognize(np.arange(len(self.table)) >= len(self.table) - len(fresh))
         return events
 
-    def _make_room(self, place: Axes, at_ns: int) -> tuple[bool, list[FaceEvent]]:
-        """Return whether one more face may be followed, and who had to go for it: the largest stay."""
+    def _make_room(self, place: Axes, faint: bool, at_ns: int) -> tuple[bool, list[FaceEvent]]:  # noqa: FBT001
+        """Return whether one more face may be followed, and who had to go for it: a faint one takes nobody's place."""
         if len(self.table) < self._rules.max_faces:
             return True, []
         self._metrics.dropped("face_cap")
-        row = weakest(self.table, place)
+        row = None if faint else weakest(self.table, place, self.table.best_score < self._rules.count_score)
         if row is None:
             return False, []
         return True, self._keep(np.arange(len(self.table)) != row, at_ns)
@@ -243,10 +250,11 @@ class People:
     def _recognize(self, candidates: Mask) -> None:
         """Give unconfirmed faces the names of those who left and look the same."""
         table, gone = self.table, self._gone
-        rows = np.flatnonzero(candidates & ~table.confirmed & (table.looks > 0))
-        # Who was seen in the same frame is somebody else.
-        apart = gone.table.hit_s[:, None] < table.begun_s[rows]
+        rows = np.flatnonzero(candidates & ~table.confirmed & (table.visit == 1) & (table.looks > 0))
+        apart = gone.apart(table.begun_s[rows])
+        # Who comes in half covered looks like nobody on the whole, and like somebody once seen clearly.
         found = recognized(gone.table.look, table.look[rows], apart)
+        found = found or recognized(gone.table.look, table.glance[rows], apart)
         for known, at in sorted(found, reverse=True):
             row, back = rows[at : at + 1], gone.take(known)
             now_ns = table.born_ns[row].copy()
@@ -254,26 +262,35 @@ class People:
             become(table, row, back, np.array([0]))
             table.visit[row] += 1
             table.born_ns[row] = now_ns
-            # Known before, it need not prove itself again.
-            table.hits[row] = np.maximum(table.hits[row], self._rules.confirm_hits)
-            table.confirmed[row] = False
+            # Proven before, it need not prove itself again; who flickers never did.
+            table.hits[row] = np.maximum(table.hits[row], np.minimum(back.hits, self._rules.confirm_hits))
+            table.confirmed[row] = table.appeared[row] = False
             self._metrics.count("faces_returned")
 
     def _confirm(self, at_ns: int, picture: Picture) -> list[FaceEvent]:
-        table = self.table
-        fresh = ~table.confirmed & (table.hits >= self._rules.confirm_hits)
-        if not fresh.any():
+        table, rules = self.table, self._rules
+        if not len(table) or table.appeared.all():
             return []
-        self._recognize(fresh)
-        known = table.visit > 1
-        fresh &= known | (table.hits >= self._rules.confirm_hits + self._gone.patience(table.look))
-        table.confirmed |= fresh
-        return [story.appeared(table, int(row), self._camera, at_ns, picture) for row in np.flatnonzero(fresh)]
+        self._recognize(~table.confirmed & (table.hits >= rules.confirm_hits))
+        patience_s = np.where(table.visit > 1, 0, self._gone.patience_s(table.look, table.begun_s))
+        waited = table.hit_s - table.begun_s >= patience_s
+        table.confirmed |= waited & ((table.hits >= rules.confirm_hits) | (self._new_here() & (patience_s == 0)))
+        counts = table.confirmed & (table.hits >= rules.confirm_hits) & (table.best_score >= rules.count_score)
+        fresh = np.flatnonzero(counts & ~table.appeared)
+        table.appeared |= counts
+        return [story.appeared(table, int(row), self._camera, at_ns, picture) for row in fresh]
+
+    def _new_here(self) -> Mask:
+        """Return who cannot be one of those that were lost from sight, (N,)."""
+        table = self.table
+        lost = np.flatnonzero(table.confirmed & (table.misses > 0))
+        unseen_s = self.now_s - table.hit_s[lost]
+        return np.asarray(~near(table.xyxy[lost], table.xyxy, unseen_s).any(axis=0))
 
     def _keep(self, rows: Mask, at_ns: int) -> list[FaceEvent]:
         if rows.all():
             return []
-        gone = np.flatnonzero(~rows & self.table.confirmed)
+        gone = np.flatnonzero(~rows & self.table.appeared)
         events = [story.left(self.table, int(row), self._camera, at_ns) for row in gone]
         self._gone.add(chosen(self.table, ~rows), self.now_s)
         self.table = chosen(self.table, rows)

@@ -15,8 +15,9 @@ CLEARLY = 0.03
 # By how much all together must look more alike before faces that met are told to have swapped.
 SWAP_GAIN = 0.1
 GONE_LIMIT = 200
-# A new face that looks so much like one that is gone is looked at again before it counts.
-MAYBE, PATIENCE_HITS = 0.78, 2
+# A new face that looks so much like one that is gone is looked at for so long before it counts: who comes in behind
+# somebody else is seen whole only then.
+MAYBE, PATIENCE_S = 0.78, 1.2
 
 
 class Gone:
@@ -31,12 +32,16 @@ class Gone:
         self._ended_s = np.empty(0)
         self.table = TrackTable()
 
-    def patience(self, looks: Looks) -> Ints:
-        """Return how many detections longer new faces (K, D) stay unconfirmed, (K,), since they may be one of these."""
+    def apart(self, begun_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return who (row) may be a face that began when, (N, K): who was seen in the same frame is somebody else."""
+        return np.asarray(self.table.hit_s[:, None] < begun_s)
+
+    def patience_s(self, looks: Looks, begun_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return for how long new faces (K, D) stay unconfirmed, (K,), since they may be one of these."""
         if not len(self.table):
-            return np.zeros(len(looks), np.int64)
-        alike = (looks @ self.table.look.T).max(axis=1)
-        return np.where((alike >= MAYBE) | ~looks.any(axis=1), PATIENCE_HITS, 0)
+            return np.zeros(len(looks))
+        alike = (self.table.look @ looks.T >= MAYBE) | ~looks.any(axis=1)
+        return np.where((alike & self.apart(begun_s)).any(axis=0), PATIENCE_S, 0.0)
 
     def add(self, ended: TrackTable, now_s: float) -> None:
         """Remember the rows of a table that were confirmed and looked at."""

@@ -28,6 +28,7 @@ def tracks_message(table: TrackTable, frame: Frame, people: Mapping[int, Person]
             age_frames=ages[row],
             velocity=tuple(speeds[row]),
             identity=people.get(ids[row]),
+            likely=bool(table.confirmed[row] & ~table.appeared[row]),
         )
         for row in np.flatnonzero(~table.hidden).tolist()
     )
@@ -35,7 +36,7 @@ def tracks_message(table: TrackTable, frame: Frame, people: Mapping[int, Person]
 
 
 def appeared(table: TrackTable, row: int, camera: str, at_ns: int, picture: Picture) -> FaceEvent:
-    """Say that a face was confirmed, with a look at it."""
+    """Say that a face counts from now, with a look at it."""
     return FaceEvent(
         id=_event_id(table, row, camera, "appeared"),
         type="appeared",
@@ -49,7 +50,7 @@ def appeared(table: TrackTable, row: int, camera: str, at_ns: int, picture: Pict
 
 
 def left(table: TrackTable, row: int, camera: str, at_ns: int) -> FaceEvent:
-    """Say that a confirmed face is gone."""
+    """Say that a face is gone that had appeared."""
     return FaceEvent(
         id=_event_id(table, row, camera, "left"),
         type="left",
@@ -91,7 +92,7 @@ def _event_id(table: TrackTable, row: int, camera: str, kind: str) -> str:
 
 
 def _state(table: TrackTable, row: int) -> State:
-    if not table.confirmed[row]:
+    if not table.appeared[row]:
         return "tentative"
     return "coasting" if table.misses[row] else "confirmed"
 

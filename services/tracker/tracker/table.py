@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from facewire.boxes import Boxes, cxcywh_to_xyxy
 from tracker.appearance import Looks
-from tracker.kalman import Filter
+from tracker.kalman import Axes, Filter
 from tracker.recalling import PATCH_HEIGHT, PATCH_WIDTH, Patches, similarity
 
 Ints = NDArray[np.int64]
 # Who somebody is, as against where: what moves when two faces turn out to have swapped.
-IDENTITY = ("id", "visit", "look", "looks", "confirmed", "age_frames", "born_ns", "patch", "patch_s", "patch_size")
+IDENTITY = (
+    *("id", "visit", "best_score", "confirmed", "appeared", "age_frames", "born_ns"),
+    *("look", "looks", "glance", "patch", "patch_s", "patch_size"),
+)
 # After so many looks at a face a new one counts this little: light and clothes may change in the long run.
 LOOKS_LIMIT = 20
 # A patch is kept for so long while new ones look unlike it: they may show what hides a part of the face.
@@ -45,9 +48,11 @@ class TrackTable:
         id: who it is.
         visit: how often this id has appeared, from 1.
         score: the last detection's.
+        best_score: the highest of all detections.
         hits: detections so far.
         misses: detections since, in which it was not found.
-        confirmed: whether it counts.
+        confirmed: whether it has an ID that stays, and is worth showing.
+        appeared: whether it counts, and was said to be there.
         mixed: whether it met another face since it was last seen alone.
         blind: frames since motion was last seen of it.
         hidden: whether it is believed not to be seen now.
@@ -57,6 +62,9 @@ class TrackTable:
         hit_s: when it was last detected, by the same.
         look: what it looks like, the mean over `looks` detections.
         looks: of how many.
+        glance: what it looked like in the latest of them.
+        residue: by how much the last detection lay off the place that was believed after it, (N, 4) px.
+        steady: how much of that the one before had said too, (N, 4) px.
         sighted_s: when it was last seen where it is, in whatever way, by the tracker's own clock.
         patch_s: when the patch was taken, by the same.
         patch_size: (N, 2) width and height of the face then, px.
@@ -67,9 +75,11 @@ class TrackTable:
     id: Ints = field(default_factory=_ints)
     visit: Ints = field(default_factory=_ints)
     score: NDArray[np.float64] = field(default_factory=_floats)
+    best_score: NDArray[np.float64] = field(default_factory=_floats)
     hits: Ints = field(default_factory=_ints)
     misses: Ints = field(default_factory=_ints)
     confirmed: NDArray[np.bool_] = field(default_factory=_flags)
+    appeared: NDArray[np.bool_] = field(default_factory=_flags)
     mixed: NDArray[np.bool_] = field(default_factory=_flags)
     blind: Ints = field(default_factory=_ints)
     hidden: NDArray[np.bool_] = field(default_factory=_flags)
@@ -79,6 +89,9 @@ class TrackTable:
     hit_s: NDArray[np.float64] = field(default_factory=_floats)
     look: Looks = field(default_factory=lambda: np.empty((0, 0), np.float32))
     looks: Ints = field(default_factory=_ints)
+    glance: Looks = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    residue: Axes = field(default_factory=_axes)
+    steady: Axes = field(default_factory=_axes)
     sighted_s: NDArray[np.float64] = field(default_factory=_floats)
     patch_s: NDArray[np.float64] = field(default_factory=_floats)
     patch_size: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
@@ -124,11 +137,12 @@ def become(table: TrackTable, rows: Ints, others: TrackTable, their_rows: Ints) 
 
 
 def look_at(table: TrackTable, rows: Ints, looks: Looks) -> None:
-    """Remember what faces look like: a running mean of (K, D) for rows (K,)."""
+    """Remember what faces look like: a running mean of (K, D) for rows (K,), and the latest."""
     seen = np.minimum(table.looks[rows], LOOKS_LIMIT)[:, None]
     mean = (table.look[rows] * seen + looks) / (seen + 1)
     table.look[rows] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
     table.looks[rows] += 1
+    table.glance[rows] = looks
 
 
 def imprint(table: TrackTable, rows: Ints, seen: Patches, size: NDArray[np.floating], at_s: float) -> None:

@@ -112,7 +112,7 @@ function box(context, track, scale) {
   context.beginPath();
   context.roundRect(left, top, right - left, bottom - top, 5 * line);
   context.stroke();
-  if (track.state !== "tentative") label(context, track, left, top, scale);
+  if (track.state !== "tentative" || track.likely) label(context, track, left, top, scale);
   context.restore();
 }
 
