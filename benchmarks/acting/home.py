@@ -14,7 +14,7 @@ from pathlib import Path
 import redis
 
 from facewire.link import connect
-from runner.plan import MALLOC, ROOT, free_port
+from runner.plan import KEPT, MALLOC, ROOT, free_port
 
 NODE = "door-pi"
 BASE = f"facewire/{NODE}"
@@ -73,14 +73,17 @@ class Home:
 
 
 @contextmanager
-def at_home(folder: Path, rules: str = "", module: str = "iot_bridge", **told: str) -> Iterator[Home]:
+def at_home(
+    folder: Path, rules: str = "", module: str = "iot_bridge", others: Sequence[str] = (), **told: str
+) -> Iterator[Home]:
     """Run servers, broker and bridge until the block ends.
 
     Args:
         folder: where they leave their files.
         rules: what `rules.yaml` says.
         module: what is run as the bridge.
-        told: more of its environment.
+        others: which services more.
+        told: more of their environment.
     """
     environment, port = _environment(folder, rules) | told, free_port(0)
     environment |= {"MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(port)}
@@ -97,7 +100,7 @@ def at_home(folder: Path, rules: str = "", module: str = "iot_bridge", **told: s
         ),
         "mqtt": server("mqtt", "mosquitto", "-c", f"{folder}/mosquitto.conf"),
         "bridge": server("bridge", sys.executable, "-m", module),
-    }
+    } | {name: server(name, sys.executable, "-m", name) for name in others}
     try:
         for each in servers.values():
             each.start()
@@ -133,6 +136,9 @@ def _environment(folder: Path, rules: str) -> dict[str, str]:
         "RULES_FILE": str(folder / "rules.yaml"),
         "NODE_ID": NODE,
         "LOG_LEVEL": "WARNING",
+        "MODELS_DIR": str(KEPT / "models"),
+        "DEMO_DIR": str(KEPT / "demo"),
+        "CACHE_DIR": str(KEPT / "cache"),
         "PATH": os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")),
     }
     return os.environ | MALLOC | mine
