@@ -67,13 +67,15 @@ class Assistant:
         self.call(f"/api/services/{service.replace('.', '/')}", fields)
 
     def picture(self, entity: str) -> bytes:
-        """Return what an image or a camera shows."""
+        """Return what an image or a camera shows; nothing while there is nothing to show."""
         kind = "image_proxy" if entity.startswith("image.") else "camera_proxy"
         headers = {"Authorization": f"Bearer {self.token}"}
-        with urllib.request.urlopen(
-            urllib.request.Request(f"{self.address}/api/{kind}/{entity}", None, headers), timeout=20
-        ) as answer:
-            return bytes(answer.read())
+        request = urllib.request.Request(f"{self.address}/api/{kind}/{entity}", None, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError:
+            return b""
 
     def ask(self, kind: str, **fields: Any) -> Any:
         """Ask its websocket interface, which lists devices and their triggers."""

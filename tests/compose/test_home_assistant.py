@@ -1,15 +1,19 @@
 """A real Home Assistant finds the bridge's device, follows its states, sees it go, and believes it when it returns."""
 
+import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from facewire import keys
 from facewire.link import connect
+from facewire.messages import FaceEvent, Person
 from tests.compose.assistant import Assistant, home_assistant
 from tests.compose.engine import require_engine
-from tests.integration.bridge import JPEG, Room, Running, Store, bridging
+from tests.integration.bridge import CONFIG, JPEG, Room, Running, Store, bridging, fields, listening
 from tests.servers import mosquitto, redis_server, wait_for
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
@@ -19,6 +23,12 @@ PRESENCE = f"binary_sensor.{NODE}_door_presence"
 COUNT = f"sensor.{NODE}_door_count"
 EVENT = f"event.{NODE}_door_event"
 SNAPSHOT = f"image.{NODE}_door_snapshot"
+
+
+def identified(name: str, track: int) -> FaceEvent:
+    now_ns = time.time_ns()
+    who = Person(name, 0.8, live=True)
+    return FaceEvent(f"door-{track}-identified", "identified", "door", track, who, now_ns, now_ns)
 
 
 class House:
@@ -52,12 +62,24 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(tmp_path_factory.mktemp("house"), stack)
 
 
-def test_every_entity_appears(house: House) -> None:
+def test_every_entity_appears_as_the_device_describes_it(house: House) -> None:
     house.assistant.wait(PRESENCE, "off", 30)
+    with listening(house.port, "describer") as listener:
+        wait_for(lambda: f"{NODE}_door_presence".encode() in listener.latest(CONFIG), what="the description")
+        described = json.loads(listener.latest(CONFIG))["cmps"]
+    wanted = {part["default_entity_id"] for part in described.values() if "default_entity_id" in part}
     found = set(house.assistant.states())
-    diagnostics = {f"sensor.{NODE}_{name}" for name in ("fps", "latency", "backend")}
-    expected = {PRESENCE, COUNT, EVENT, SNAPSHOT, f"binary_sensor.{NODE}_problem", *diagnostics}
-    assert expected <= found, sorted(expected - found)
+    assert wanted <= found, sorted(wanted - found)
+    kinds = {entity.partition(".")[0] for entity in wanted}
+    everything = {"binary_sensor", "sensor", "event", "image", "camera", "switch", "number", "select", "update"}
+    assert everything <= kinds, sorted(everything - kinds)
+
+
+def test_each_event_is_a_trigger_of_the_device(house: House) -> None:
+    (device,) = [each for each in house.assistant.ask("config/device_registry/list") if each["name"] == "facewire"]
+    triggers = house.assistant.ask("device_automation/trigger/list", device_id=device["id"])
+    offered = {(each["type"], each["subtype"]) for each in triggers if each["domain"] == "mqtt"}
+    assert {kind for kind, _ in offered} >= {"appeared", "identified", "unknown", "left"}, offered
 
 
 def test_states_follow_who_is_there(house: House) -> None:
@@ -76,6 +98,46 @@ def test_an_event_and_its_picture_arrive(house: House) -> None:
     told = house.assistant.states()[EVENT]["attributes"]
     assert (told["event_type"], told["id"], told["track_id"]) == ("appeared", "door-1-appeared", 1)
     assert house.assistant.picture(SNAPSHOT) == JPEG
+
+
+@pytest.mark.parametrize("name", ["detection", "privacy"])
+def test_a_switch_of_a_camera_is_kept_in_the_store(house: House, name: str) -> None:
+    entity, field = f"switch.{NODE}_door_{name}", f"{name}:door"
+    before = house.assistant.state(entity)
+    wanted, service = ("off", "switch.turn_off") if before == "on" else ("on", "switch.turn_on")
+    house.assistant.do(service, entity_id=entity)
+    house.assistant.wait(entity, wanted)
+    assert house.store.client.hget(keys.CONTROLS, field) == wanted.encode()
+    house.assistant.do("switch.toggle", entity_id=entity)
+    house.assistant.wait(entity, before)
+
+
+def test_the_detect_interval_is_set_and_recognition_turned_off(house: House) -> None:
+    interval, recognition = f"number.{NODE}_detect_interval", f"switch.{NODE}_recognition"
+    house.assistant.do("number.set_value", entity_id=interval, value=7)
+    house.assistant.wait(interval, "7")
+    house.assistant.do("switch.turn_off", entity_id=recognition)
+    house.assistant.wait(recognition, "off")
+    kept = house.store.client.hgetall(keys.CONTROLS)
+    assert (kept[b"detect_every"], kept[b"recognition"]) == (b"7", b"off")
+    house.assistant.do("switch.turn_on", entity_id=recognition)
+    house.assistant.wait(recognition, "on")
+
+
+def test_who_is_identified_is_present_and_the_last_face(house: House) -> None:
+    house.store.client.xadd(keys.EVENTS.key(), fields(identified("Ada", 77)))
+    house.assistant.wait(f"sensor.{NODE}_door_last_face", "Ada")
+    house.room.who, house.room.faces = Person("Ada", 0.8, live=True), 1
+    house.assistant.wait(f"binary_sensor.{NODE}_person_ada", "on")
+    house.room.who, house.room.faces = None, 0
+    house.assistant.wait(f"binary_sensor.{NODE}_person_ada", "off")
+
+
+def test_the_live_picture_arrives(house: House) -> None:
+    house.room.pictures = True
+    still = f"camera.{NODE}_door_still"
+    wait_for(lambda: house.assistant.picture(still).startswith(b"\xff\xd8"), 15, "a picture")
+    house.room.pictures = False
 
 
 def test_entities_go_unavailable_with_the_bridge_and_return(house: House) -> None:

@@ -21,7 +21,7 @@ from facewire import keys
 from facewire.codec import encode
 from facewire.health import verdict
 from facewire.link import connect
-from facewire.messages import FaceEvent, Track, Tracks
+from facewire.messages import FaceEvent, Frame, Person, Track, Tracks
 from tests.processes import SECRET, environment
 from tests.servers import wait_for
 
@@ -140,6 +140,8 @@ class Room:
 
     def __init__(self, bus_url: str) -> None:
         self.faces = 0
+        self.who: Person | None = None
+        self.pictures = False
         self.zones: tuple[str, ...] = ()
         self._bus = connect(bus_url)
         self._stop = Event()
@@ -155,10 +157,13 @@ class Room:
         while not self._stop.wait(0.1):
             seq += 1
             seen = tuple(
-                Track(number, (10, 10, 40, 50), 0.9, "confirmed", 9, (0, 0), zones=self.zones)
+                Track(number, (10, 10, 40, 50), 0.9, "confirmed", 9, (0, 0), self.who, self.zones)
                 for number in range(1, self.faces + 1)
             )
             self._bus.zadd(keys.CAMERAS, {"door": time.time()})
+            if self.pictures:
+                frame = Frame("door", seq, time.time_ns(), 8, 8, "bgr24", bytes(192))
+                self._bus.xadd(keys.FRAMES.key("door"), fields(frame), id=f"{seq}-0", maxlen=32)
             self._bus.xadd(keys.TRACKS.key("door"), fields(Tracks("door", seq, time.time_ns(), seen)), maxlen=256)
 
 
@@ -187,7 +192,7 @@ def event(number: int) -> FaceEvent:
     return FaceEvent(f"door-{number}-appeared", "appeared", "door", number, None, 1, 2, JPEG)
 
 
-def fields(message: Tracks | FaceEvent) -> dict[Any, Any]:
+def fields(message: Tracks | FaceEvent | Frame) -> dict[Any, Any]:
     return {keys.FIELD: encode(message)}
 
 
