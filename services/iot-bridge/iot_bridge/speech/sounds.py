@@ -1,6 +1,7 @@
 """Read, join and write WAV: what synthesizers print and players want."""
 
 import io
+import struct
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ def read_wav(printed: bytes) -> Sound:
             frames = file.readframes(len(printed) // frame_bytes)
             whole = frames[: len(frames) // frame_bytes * frame_bytes]
             sound = Sound(file.getframerate(), file.getnchannels(), file.getsampwidth(), whole)
-    except (wave.Error, EOFError, ZeroDivisionError) as error:
+    except (wave.Error, struct.error, EOFError, ArithmeticError, RuntimeError, ValueError) as error:
         raise SoundError(f"it is no WAV file ({error})") from error
     if not sound.frames or not sound.rate_hz:
         raise SoundError("it holds no sound")

@@ -29,6 +29,7 @@ TIMES_OF_DAY: Mapping[Language, tuple[tuple[int, str], ...]] = {
 NAME_LIMIT = 48
 TEXT_LIMIT = 300
 IN_NAMES = " -.'\u2019\u00b7\u30fb"
+BETWEEN = " ,，、"
 MARKUP = "[]<>{}|\\`"
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 HAN_RUN = re.compile(rf"([{HAN}](?:[{HAN}\s\u00b7,，、]*[{HAN}])?)")
@@ -99,9 +100,7 @@ def pieces(text: str, language: Language) -> list[Piece]:
     found: list[Piece] = []
     for index, part in enumerate(HAN_RUN.split(text)):
         if any(character.isalnum() for character in part):
-            found.append(Piece(part.strip(), "zh" if index % 2 else "en"))
-        elif found:
-            found[-1] = Piece(found[-1].text + part.rstrip(), found[-1].language)
+            found.append(Piece(part.strip(BETWEEN), "zh" if index % 2 else "en"))
     return found
 
 
