@@ -161,7 +161,7 @@ def _is_gone(pid: int) -> bool:
     ("body", "why"),
     [
         ("import sys; sys.exit('no such voice')", "no such voice"),
-        ("import os; os.abort()", "it ended with code -6"),
+        ("import os; os.abort()", "it was ended by signal 6"),
         ("print('hello')", "it is no WAV file"),
         ("", "it is no WAV file"),
         ("while True: print('x' * 100_000)", "it printed too much"),

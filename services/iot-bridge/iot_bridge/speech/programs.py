@@ -62,6 +62,8 @@ class Programs:
                 self._wait(process, timeout_s, lambda: _size(printed) + _size(complaint) > limit_bytes)
             finally:
                 _end(process)
+            if process.returncode < 0:
+                raise ProgramError(f"it was ended by signal {-process.returncode}")
             if process.returncode:
                 raise ProgramError(_last_line(complaint) or f"it ended with code {process.returncode}")
             printed.seek(0)
