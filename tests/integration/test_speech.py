@@ -88,6 +88,8 @@ def never(engine: str, why: str) -> None:
 def test_espeak_speaks_both_languages(text: str, language: Language) -> None:
     sound = Synthesizer(found(), programs()).sound(text, language, never)
     assert (sound.rate_hz, sound.channels, sound.width_bytes) == (22050, 1, 2)
+    # `-m` would obey markup.
+    assert "-m" not in found()[language][0].command
     assert 0.5 < sound.duration_s < 4
     assert peak(sound) > 3000
 

@@ -14,7 +14,6 @@ from iot_bridge.speech.rates import EVERYBODY_LIMIT, verdict
 from iot_bridge.speech.sounds import Sound, SoundError, joined, read_wav, write_wav
 from iot_bridge.speech.wording import (
     IN_NAMES,
-    MARKUP,
     NAME_LIMIT,
     TEXT_LIMIT,
     Language,
@@ -92,6 +91,11 @@ def test_a_name_is_words_and_nothing_else(name: str, spoken: str) -> None:
     assert spoken_name(name) == spoken
 
 
+def test_a_text_of_a_rule_keeps_its_marks_and_loses_what_synthesizers_obey() -> None:
+    assert spoken_text("Hi! <b>You</b>,\n[[h@l'oU]] | (you; too)\x01?") == "Hi! b You /b , h@l'oU (you; too) ?"
+    assert spoken_text("word " * 100) == ("word " * 60).strip()
+
+
 @given(st.text(max_size=300))
 def test_no_name_holds_what_a_program_would_obey(name: str) -> None:
     spoken = spoken_name(name)
@@ -107,7 +111,7 @@ def test_no_name_holds_what_a_program_would_obey(name: str) -> None:
 def test_no_text_holds_what_a_program_would_obey(template: str, name: str, language: Language) -> None:
     text = said(Speak(spoken_text(template) + "{person}", language), name)[0]
     assert len(text) <= TEXT_LIMIT
-    assert all(unicodedata.category(each)[0] != "C" and each not in MARKUP for each in text)
+    assert all(unicodedata.category(each)[0] != "C" and each not in "[]<>{}|\\`" for each in text)
     assert text.encode().decode() == text
     assert len(text.splitlines()) <= 1
 

@@ -73,14 +73,14 @@ def _greeting(marked: Marked | None) -> Greeting:
         return Greeting()
     parts = marked.fields("a greeting", (), ("language", "people", "languages", "at_most_every_s"))
     people = parts["people"].mapping("texts by people's names", most=PEOPLE_LIMIT) if "people" in parts else {}
-    tongues = (
+    languages = (
         parts["languages"].mapping("languages by people's names", most=PEOPLE_LIMIT) if "languages" in parts else {}
     )
     plain = Greeting()
     return Greeting(
         language=language(parts["language"]) if "language" in parts else plain.language,
         people={person(key): spoken(value) for key, value in people.values()},
-        languages={person(key): language(value) for key, value in tongues.values()},
+        languages={person(key): language(value) for key, value in languages.values()},
         at_most_every_s=parts["at_most_every_s"].number("seconds, from 0 to 86400", 0, 86_400)
         if "at_most_every_s" in parts
         else plain.at_most_every_s,
