@@ -57,6 +57,7 @@ def privacy(camera: str) -> str:
     """Name the field of `controls` that says whether a camera's pictures stay in capture."""
     return f"privacy:{camera}"
 
+
 GREETED = "greeted"
 """Sorted set on `store`: people, scored by the unix second at which each was last greeted."""
 

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal
-
-import redis
+from typing import Any, Literal
 
 from facewire import keys
 from facewire.link import Link
@@ -42,10 +40,19 @@ class Rates:
             RedisAwayError: the store is away.
         """
         now_s = self._clock()
-        verdict = self._store.once(lambda client: _judge(client, event_id, person, every_s, now_s))
-        if verdict == "granted":
-            self._store.once(lambda client: _remember(client, event_id, person, now_s))
-        return verdict
+        if self._store.once(lambda client: client.zscore(keys.GREETINGS, event_id)) is not None:
+            return "again"
+        greeted_s: Any = self._store.once(lambda client: client.zscore(keys.GREETED, person))
+        lately: Any = self._store.once(lambda client: client.zcount(keys.GREETINGS, now_s - WINDOW_S, now_s))
+        found = verdict(now_s, greeted_s, every_s, lately)
+        if found == "granted":
+            self._put(keys.GREETED, person, now_s, LONGEST_S)
+            self._put(keys.GREETINGS, event_id, now_s, WINDOW_S)
+        return found
+
+    def _put(self, key: str, member: str, now_s: float, kept_s: float) -> None:
+        self._store.once(lambda client: client.zadd(key, {member: now_s}))
+        self._store.once(lambda client: client.zremrangebyscore(key, "-inf", now_s - kept_s))
 
 
 def verdict(now_s: float, greeted_s: float | None, every_s: float, lately: int) -> Verdict:
@@ -62,21 +69,3 @@ def verdict(now_s: float, greeted_s: float | None, every_s: float, lately: int) 
     if greeted_s is not None and abs(now_s - greeted_s) < every_s:
         return "too_soon"
     return "too_many" if lately >= EVERYBODY_LIMIT else "granted"
-
-
-def _judge(client: redis.Redis, event_id: str, person: str, every_s: float, now_s: float) -> Verdict:
-    with client.pipeline() as pipe:
-        pipe.zscore(keys.GREETINGS, event_id)
-        pipe.zscore(keys.GREETED, person)
-        pipe.zcount(keys.GREETINGS, now_s - WINDOW_S, now_s)
-        again_s, greeted_s, lately = pipe.execute()
-    return "again" if again_s is not None else verdict(now_s, greeted_s, every_s, lately)
-
-
-def _remember(client: redis.Redis, event_id: str, person: str, now_s: float) -> None:
-    with client.pipeline() as pipe:
-        pipe.zadd(keys.GREETED, {person: now_s})
-        pipe.zadd(keys.GREETINGS, {event_id: now_s})
-        pipe.zremrangebyscore(keys.GREETED, "-inf", now_s - LONGEST_S)
-        pipe.zremrangebyscore(keys.GREETINGS, "-inf", now_s - WINDOW_S)
-        pipe.execute()
