@@ -136,6 +136,11 @@ COPY services/tracker/tracker tracker
 CMD ["python", "-m", "tracker"]
 
 FROM service AS iot-bridge
+USER root
+# To speak, and to be heard on a sound card.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends alsa-utils espeak-ng \
+ && apt-get clean && rm -rf /var/lib/apt/lists/*
+USER facewire
 COPY --from=iot-bridge-packages /venv /venv
 COPY services/iot-bridge/iot_bridge iot_bridge
 CMD ["python", "-m", "iot_bridge"]

@@ -34,6 +34,7 @@ class GroupReader:
         group: readers of one group share the entries.
         consumer: this reader; the same after a restart, so that it finds what it left undone.
         claim_idle_ms: how long another's entry must lie undone before it is taken over.
+        from_now: a group that is new begins with what comes next, and not with all that the stream holds.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class GroupReader:
         group: str,
         consumer: str,
         claim_idle_ms: int = CLAIM_IDLE_MS,
+        from_now: bool = False,
     ) -> None:
         self._link = link
         self._intake = intake
@@ -52,6 +54,7 @@ class GroupReader:
         self._group = group
         self._consumer = consumer
         self._claim_idle_ms = claim_idle_ms
+        self._first = "$" if from_now else "0"
 
     def deliveries(self, until: Event, between: Callable[[], None] = lambda: None) -> Iterator[Delivery]:
         """Yield what this consumer left undone, then new entries and those of the dead, until `until` is set.
@@ -90,7 +93,7 @@ class GroupReader:
 
     def _make_group(self, client: redis.Redis) -> bool:
         try:
-            client.xgroup_create(self._stream.key(), self._group, id="0", mkstream=True)
+            client.xgroup_create(self._stream.key(), self._group, id=self._first, mkstream=True)
         except redis.ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise

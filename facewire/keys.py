@@ -58,6 +58,13 @@ def privacy(camera: str) -> str:
     return f"privacy:{camera}"
 
 
+GREETED = "greeted"
+"""Sorted set on `store`: people, scored by the unix second at which each was last greeted."""
+
+GREETINGS = "greetings"
+"""Sorted set on `store`: ids of the events that led to a greeting in the last minute, scored by the unix second."""
+
+
 def health(service: str, instance: str) -> str:
     """Name the heartbeat hash of one instance of a service (on `bus`, expires 10 s after a beat)."""
     return f"health:{service}:{instance}"

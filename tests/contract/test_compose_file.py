@@ -54,6 +54,19 @@ def test_override_gives_the_detector_its_accelerator(override: str) -> None:
     assert {"gpu": "/dev/dri", "edgetpu": "/dev/bus/usb"}[override] in mounted
 
 
+def test_a_sound_card_is_opt_in_and_may_come_and_go() -> None:
+    plain = config("docker-compose.yml")["services"]["iot-bridge"]
+    assert "/dev/snd" not in json.dumps(plain)
+    sounding = config("docker-compose.yml", "docker-compose.sound.yml")["services"]["iot-bridge"]
+    assert "/dev/snd" in json.dumps(sounding["volumes"])
+    assert sounding["device_cgroup_rules"] == ["c 116:* rmw"]
+    assert sounding["environment"]["SPEECH_OUTPUT"] == "alsa"
+    assert sounding["read_only"]
+    # What it had stays.
+    assert set(plain["group_add"]) < set(sounding["group_add"])
+    assert len(sounding["volumes"]) == len(plain["volumes"]) + 1
+
+
 def test_the_coral_gets_its_own_image_and_the_whole_usb_bus() -> None:
     detector = config("docker-compose.yml", "docker-compose.edgetpu.yml")["services"]["detector"]
     assert detector["build"]["target"] == "detector-coral"

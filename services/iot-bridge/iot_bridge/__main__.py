@@ -23,6 +23,8 @@ from iot_bridge.rules.performing import Performer
 from iot_bridge.rules.senses import Senses, sensors
 from iot_bridge.service import run_clock, run_controls, run_events, run_stills, run_tracks
 from iot_bridge.settings import BridgeSettings, secret
+from iot_bridge.speech.speaking import asked
+from iot_bridge.speech.starting import note_silence, speaking
 from iot_bridge.topics import Publication
 from iot_bridge.webhooks import Caller, Lanes, Webhooks, calls
 
@@ -68,6 +70,8 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
     senses = Senses(service.settings.zone)
     performer = Performer(live, senses, LightsOff(service.store), home.node.topics, service.metrics)
     webhooks = calling(service, live, senses)
+    mouth = speaking(service, broker, home.node.topics, lambda event: asked(live.book, event, senses))
+    note_silence(service, live.book)
     listen(broker, live, senses)
     tracks = StreamReader(service.bus, service.intake, service.metrics, [Wanted(keys.TRACKS)])
     events = GroupReader(service.store, service.intake, keys.EVENTS, group="iot-bridge", consumer="iot-bridge-1")
@@ -75,6 +79,7 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
     def look() -> None:
         if live.look():
             listen(broker, live, senses)
+            note_silence(service, live.book)
 
     bodies = [
         lambda: run_tracks(service, tracks, home),
@@ -84,6 +89,8 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
     ]
     if home.node.stills:
         bodies.append(lambda: run_stills(service, home, broker))
+    if mouth is not None:
+        bodies.append(mouth.run)
     loops = [Thread(target=keep_running, args=(service, body), daemon=True) for body in bodies]
     for loop in loops:
         loop.start()

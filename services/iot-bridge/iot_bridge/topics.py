@@ -59,6 +59,16 @@ class Topics:
         """Match the state of every zone of every camera of this node."""
         return self.zone("+", "+")
 
+    @property
+    def said(self) -> str:
+        """What is said aloud, as JSON; the sound follows as `wav`."""
+        return self.of("speech", "said")
+
+    @property
+    def wav(self) -> str:
+        """What is said aloud, as a WAV file."""
+        return self.of("speech", "wav")
+
     def command(self, entity: str) -> str:
         """Name where Home Assistant is told what one of its own entities shall do, by an automation."""
         return f"{self.prefix}/{self.node}/command/{entity}"

@@ -8,7 +8,7 @@ from facewire.messages import FaceEvent
 
 FIELD = re.compile(r"\{([a-z_]+)\}")
 PUBLISH_FIELDS = ("event", "camera", "person", "zone", "id")
-SPEAK_FIELDS = ("person",)
+SPEAK_FIELDS = ("person", "camera", "greeting")
 
 
 def unknown_field(template: str, fields: tuple[str, ...]) -> str:

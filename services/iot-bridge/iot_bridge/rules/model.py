@@ -126,7 +126,10 @@ class CallWebhook:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Greet aloud. `text` may hold `{person}`; None takes the person's template, or else the language's."""
+    """Greet aloud. None takes the person's template, or else the language's.
+
+    `{person}`, `{camera}` and `{greeting}` ("Good morning") are filled in.
+    """
 
     text: str | None = None
     language: Literal["en", "zh"] | None = None

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from facewire.marked import Marked, read
 from iot_bridge.rules.fence import Fence
-from iot_bridge.rules.filling import SPEAK_FIELDS
 from iot_bridge.rules.model import Greeting, Light, Place, Rule, Rulebook
 from iot_bridge.rules.presets import light_publications
-from iot_bridge.rules.reading_actions import language, read_actions, template
+from iot_bridge.rules.reading_actions import language, read_actions, spoken
 from iot_bridge.rules.reading_devices import PRESETS, device, read_locks
 from iot_bridge.rules.reading_when import read_when
 from iot_bridge.rules.surroundings import Surroundings
@@ -74,14 +73,14 @@ def _greeting(marked: Marked | None) -> Greeting:
         return Greeting()
     parts = marked.fields("a greeting", (), ("language", "people", "languages", "at_most_every_s"))
     people = parts["people"].mapping("texts by people's names", most=PEOPLE_LIMIT) if "people" in parts else {}
-    spoken = (
+    languages = (
         parts["languages"].mapping("languages by people's names", most=PEOPLE_LIMIT) if "languages" in parts else {}
     )
     plain = Greeting()
     return Greeting(
         language=language(parts["language"]) if "language" in parts else plain.language,
-        people={person(key): template(value, SPEAK_FIELDS) for key, value in people.values()},
-        languages={person(key): language(value) for key, value in spoken.values()},
+        people={person(key): spoken(value) for key, value in people.values()},
+        languages={person(key): language(value) for key, value in languages.values()},
         at_most_every_s=parts["at_most_every_s"].number("seconds, from 0 to 86400", 0, 86_400)
         if "at_most_every_s" in parts
         else plain.at_most_every_s,

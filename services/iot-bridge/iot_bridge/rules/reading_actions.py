@@ -29,6 +29,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 ACTIONS = ("light", "publish", "lock", "unlock", "webhook", "speak")
 ACTIONS_LIMIT = 16
 PAYLOAD_LIMIT = 4096
+SPOKEN_LIMIT = 200
 A_URL = "an address that begins with http:// or https://, without a user or password, up to 1024 long"
 Reader = Callable[[Marked], Action]
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
@@ -66,11 +67,16 @@ def language(marked: Marked) -> Language:
     return choice(marked, LANGUAGES)
 
 
-def template(marked: Marked, fields: tuple[str, ...], least: int = 1) -> str:
+def spoken(marked: Marked) -> str:
+    """Return a text that is said aloud."""
+    return template(marked, SPEAK_FIELDS, least=1, most=SPOKEN_LIMIT)
+
+
+def template(marked: Marked, fields: tuple[str, ...], *, least: int, most: int) -> str:
     """Return a text in which only these fields are filled in."""
-    text = marked.text(f"a text of {least} to {PAYLOAD_LIMIT} characters")
-    if not least <= len(text) <= PAYLOAD_LIMIT:
-        marked.refuse(f"a text of {least} to {PAYLOAD_LIMIT} characters", f"{len(text)} of them")
+    text = marked.text(f"a text of {least} to {most} characters")
+    if not least <= len(text) <= most:
+        marked.refuse(f"a text of {least} to {most} characters", f"{len(text)} of them")
     unknown = unknown_field(text, fields)
     if unknown:
         marked.refuse(f"no other fields than {', '.join(f'{{{field}}}' for field in fields)}", unknown)
@@ -105,7 +111,7 @@ def _publish(marked: Marked, fence: Fence) -> Publish:
     if why_not:
         parts["topic"].refuse("a topic that rules may publish to", why_not)
     retain = parts["retain"].flag("yes or no") if "retain" in parts else False
-    return Publish(topic, template(parts["payload"], PUBLISH_FIELDS, least=0), retain)
+    return Publish(topic, template(parts["payload"], PUBLISH_FIELDS, least=0, most=PAYLOAD_LIMIT), retain)
 
 
 def _unlock(marked: Marked, when: When, book: Rulebook) -> UnlockDoor:
@@ -172,6 +178,6 @@ def _url(marked: Marked) -> str:
 def _speak(marked: Marked) -> Speak:
     parts = marked.fields("what is spoken", (), ("text", "language"))
     return Speak(
-        text=template(parts["text"], SPEAK_FIELDS) if "text" in parts else None,
+        text=spoken(parts["text"]) if "text" in parts else None,
         language=language(parts["language"]) if "language" in parts else None,
     )

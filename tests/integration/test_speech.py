@@ -1,0 +1,356 @@
+"""Speech with the real programs: espeak-ng speaks, aplay plays, Redis remembers who was greeted."""
+
+# ruff: noqa: RUF001  Chinese has commas of its own
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from iot_bridge.rules.model import Greeting, Speak
+from iot_bridge.settings import BridgeSettings, for_programs
+from iot_bridge.speech.engines import (
+    ESPEAK,
+    ESPEAK_VOICES,
+    Engine,
+    EngineError,
+    Engines,
+    Synthesizer,
+    find_engines,
+    named,
+)
+from iot_bridge.speech.outlets import Alsa, OutletError, Webhook
+from iot_bridge.speech.programs import ProgramError, Programs
+from iot_bridge.speech.rates import EVERYBODY_LIMIT, WINDOW_S, Rates
+from iot_bridge.speech.sounds import Sound, read_wav
+from iot_bridge.speech.speaking import Mouth
+from iot_bridge.speech.wording import Language, Utterance, utterance
+
+from facewire.heartbeat import Heartbeat
+from facewire.link import Link, connect
+from facewire.log import open_log
+from facewire.messages import Person
+from facewire.metrics import Metrics
+from facewire.service import OperatorError
+from tests.integration.speech import SPEAKER, alsa, fake_piper, peak, player, stand_in, voice
+from tests.processes import fickle_redis
+from tests.servers import program, wait_for
+from tests.unit.messages import EVENT
+from tests.unit.test_speech_wording import MORNING
+
+HOSTILE = [
+    "; rm -rf /",
+    "$(touch {file})",
+    "<speak>Anna</speak>",
+    '<audio src="/etc/passwd"/>',
+    "[[h@l'oU]]",
+    "-w {file}",
+    "--phonout={file}",
+    "\x01\x02Anna\x00",
+    "x" * 128,
+    "王" * 128,
+]
+
+
+def settings(**told: Any) -> BridgeSettings:
+    return BridgeSettings(**told)
+
+
+def found(**told: Any) -> Engines:
+    program(ESPEAK)
+    return find_engines(settings(**told))
+
+
+def programs(stop: Event | None = None, beat: Callable[[], None] = lambda: None, **environment: str) -> Programs:
+    return Programs(for_programs() | environment, beat, stop or Event())
+
+
+def said(text: str = "Hello, Anna.", language: Language = "en") -> Utterance:
+    return Utterance(text, language, "Anna", EVENT)
+
+
+def never(engine: str, why: str) -> None:
+    raise AssertionError(f"{engine}: {why}")
+
+
+# ---- engines
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Hello, Anna.", "en"), ("你好，伟。", "zh"), ("欢迎回家，Anna。", "zh"), ("Hello, 王小明.", "en")],
+)
+def test_espeak_speaks_both_languages(text: str, language: Language) -> None:
+    sound = Synthesizer(found(), programs()).sound(text, language, never)
+    assert (sound.rate_hz, sound.channels, sound.width_bytes) == (22050, 1, 2)
+    # `-m` would obey markup.
+    assert "-m" not in found()[language][0].command
+    assert 0.5 < sound.duration_s < 4
+    assert peak(sound) > 3000
+
+
+@pytest.mark.parametrize("text", ["你好", "早上好，王小明", "欢迎回家"])
+def test_chinese_is_read_as_chinese(text: str) -> None:
+    # The voice `cmn` of espeak-ng 1.51 reads its own pinyin as English: `(en)` among the phonemes.
+    command = [program(ESPEAK), "-v", ESPEAK_VOICES["zh"], "-q", "-x", "--stdin"]
+    phonemes = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=10).stdout
+    assert "(en)" not in phonemes
+    # Every syllable has a tone.
+    assert sum(character.isdigit() for character in phonemes) >= len(text.replace("，", ""))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_only_spoken(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "made"
+    event = replace(EVENT, identity=Person(name.replace("{file}", str(file))[:128], 0.8))
+    text = utterance(Speak(), Greeting(), event, MORNING).text
+    sound = Synthesizer(found(), programs()).sound(text, "en", never)
+    assert 0.5 < sound.duration_s < 60
+    assert peak(sound) > 3000
+    assert not file.exists()
+    log = tmp_path / "told"
+    spy = stand_in(
+        tmp_path / "bin", "spy", f"import sys; open({str(log)!r}, 'w').write(repr((sys.argv[1:], sys.stdin.read())))"
+    )
+    with pytest.raises(EngineError):
+        Synthesizer({"en": (Engine("spy", (spy, "--stdin")),), "zh": ()}, programs()).sound(text, "en", lambda *_: None)
+    # The name is in no argument, and makes neither a second line nor markup.
+    assert log.read_text(encoding="utf-8") == repr((["--stdin"], f"{text}\n"))
+    assert not {"<", "[", "\\", "$"} & set(text)
+
+
+def test_an_engine_that_hangs_is_ended_with_what_it_started_and_the_next_one_speaks(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    hanging = stand_in(
+        tmp_path,
+        "hanging",
+        f"""
+        import os, pathlib, subprocess, time
+        child = subprocess.Popen(["sleep", "60"])
+        pathlib.Path({str(pids)!r}).write_text(f"{{os.getpid()}} {{child.pid}}")
+        time.sleep(60)
+        """,
+    )
+    beats, failed = [], []
+    engines = found()
+    both = {**engines, "en": (Engine("hanging", (hanging,)), *engines["en"])}
+    started_s = time.monotonic()
+    running = programs(beat=lambda: beats.append(1))
+    sound = Synthesizer(both, running, 1.5).sound("Hello", "en", lambda *why: failed.append(why))
+    assert time.monotonic() - started_s < 4
+    assert peak(sound) > 3000
+    assert failed == [("hanging", "it took longer than 1.5 s")]
+    assert len(beats) > 10
+    for pid in map(int, pids.read_text(encoding="utf-8").split()):
+        wait_for(lambda pid=pid: _is_gone(pid), 2, "it to be gone")  # type: ignore[misc]
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return True
+    # Whose parent is gone too may wait for somebody to take note of it.
+    return state.rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("import sys; sys.exit('no such voice')", "no such voice"),
+        ("import os; os.abort()", "it was ended by signal 6"),
+        ("print('hello')", "it is no WAV file"),
+        ("", "it is no WAV file"),
+        ("while True: print('x' * 100_000)", "it printed too much"),
+    ],
+)
+def test_an_engine_that_fails_is_told_why(tmp_path: Path, body: str, why: str) -> None:
+    failed: list[tuple[str, str]] = []
+    engines: Engines = {"en": (Engine("faulty", (stand_in(tmp_path, "faulty", body),)),), "zh": ()}
+    with pytest.raises(EngineError, match="nothing speaks en"):
+        Synthesizer(engines, programs()).sound("Hello", "en", lambda *each: failed.append(each))
+    assert len(failed) == 1
+    assert failed[0][1].startswith(why)
+
+
+def test_the_end_of_the_service_ends_what_it_runs(tmp_path: Path) -> None:
+    stop = Event()
+    stop.set()
+    slow = stand_in(tmp_path, "slow", "import time; time.sleep(60)")
+    started_s = time.monotonic()
+    with pytest.raises(ProgramError, match="the service ends"):
+        programs(stop).run([slow], b"", timeout_s=30, limit_bytes=10)
+    assert time.monotonic() - started_s < 2
+
+
+def test_a_program_is_told_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MQTT_PASSWORD", "sesame")
+    telling = stand_in(tmp_path, "telling", "import os; print(dict(os.environ))")
+    printed = programs().run([telling], b"", timeout_s=10, limit_bytes=10_000)
+    assert b"LC_ALL" in printed
+    assert b"sesame" not in printed
+
+
+# ---- which engine
+
+
+def test_piper_speaks_where_it_has_a_voice_and_espeak_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bin_folder = tmp_path / "bin"
+    fake_piper(bin_folder)
+    monkeypatch.setenv("PATH", f"{bin_folder}:{os.environ['PATH']}")
+    engines = found(piper_voice_en=voice(tmp_path))
+    assert named(engines) == "en: piper, zh: espeak-ng"
+    assert [engine.name for engine in engines["en"]] == ["piper", ESPEAK]
+    synthesizer = Synthesizer(engines, programs())
+    assert synthesizer.sound("Hello, Anna.", "en", never).rate_hz == 16000
+    assert synthesizer.sound("你好", "zh", never).rate_hz == 22050
+    # Two scripts: one engine for both, since sounds of two formats cannot be joined.
+    assert synthesizer.sound("Hello, 王小明.", "en", never).rate_hz == 22050
+    assert named(find_engines(settings(piper_voice_en=voice(tmp_path), speech_engine="espeak-ng"))) == (
+        "en: espeak-ng, zh: espeak-ng"
+    )
+    assert named(find_engines(settings())) == "en: espeak-ng, zh: espeak-ng", "piper without a voice says nothing"
+
+
+def test_without_any_engine_nothing_is_spoken_and_nothing_refused() -> None:
+    engines = find_engines(settings(), lambda _name: None)
+    assert named(engines) == "en: nothing, zh: nothing"
+    with pytest.raises(EngineError):
+        Synthesizer(engines, programs()).sound("Hello", "en", never)
+
+
+@pytest.mark.parametrize(
+    ("told", "there", "complaint"),
+    [
+        ({"speech_engine": "espeak-ng"}, (), "SPEECH_ENGINE: espeak-ng is not installed"),
+        ({"speech_engine": "piper"}, (ESPEAK,), "SPEECH_ENGINE: piper is not on the PATH"),
+        ({"speech_engine": "piper"}, (ESPEAK, "piper"), "SPEECH_ENGINE: piper has no voice"),
+        ({"piper_voice_zh": "/nowhere/zh.onnx"}, (ESPEAK,), "PIPER_VOICE_ZH: /nowhere/zh.onnx is not there"),
+    ],
+)
+def test_what_was_asked_for_and_is_not_there_is_refused(
+    told: dict[str, Any], there: tuple[str, ...], complaint: str
+) -> None:
+    with pytest.raises(OperatorError, match=complaint):
+        find_engines(settings(**told), lambda name: f"/usr/bin/{name}" if name in there else None)
+
+
+# ---- outlets
+
+
+def test_aplay_plays_a_greeting_on_the_device_that_was_named(tmp_path: Path) -> None:
+    configuration, heard = alsa(tmp_path)
+    running = programs(ALSA_CONFIG_PATH=str(configuration))
+    sound = Synthesizer(found(), running).sound("Hello, Anna.", "en", never)
+    Alsa(program("aplay"), SPEAKER, running).play(said(), sound)
+    played = read_wav(heard.read_bytes())
+    assert (played.rate_hz, played.channels, played.width_bytes) == (22050, 1, 2)
+    # The last period is filled up with silence.
+    assert played.frames.startswith(sound.frames)
+    assert not any(played.frames[len(sound.frames) :])
+
+
+def test_a_device_that_is_not_there_is_told_and_survived(
+    tmp_path: Path, metrics: Metrics, heartbeat: Heartbeat
+) -> None:
+    configuration, heard = alsa(tmp_path)
+    running = programs(ALSA_CONFIG_PATH=str(configuration))
+    outlet = Alsa(program("aplay"), "unplugged", running)
+    mouth = Mouth(Synthesizer(found(), running), outlet, metrics, heartbeat, open_log("test"), "all is well")
+    assert not mouth.say(said())
+    heartbeat.beat()
+    note = json.loads((tmp_path / "test.json").read_text(encoding="utf-8"))["notes"]["speech"]
+    assert note.startswith("all is well; the last greeting was not heard: ALSA's device unplugged: ")
+    assert note.endswith("No such file or directory")
+    assert metrics.registry.get_sample_value("facewire_test_dropped_total", {"reason": "greeting_failed"}) == 1
+    assert not heard.exists()
+
+
+def test_a_media_player_gets_the_greeting_by_post() -> None:
+    sound = Synthesizer(found(), programs()).sound("你好，伟。", "zh", never)
+    with player() as media:
+        Webhook(media.url).play(Utterance("你好，伟。", "zh", "伟", EVENT), sound)
+        [(path, headers, body)] = media.got
+    assert path == "/play"
+    assert headers["Content-Type"] == "audio/wav"
+    assert headers["Content-Language"] == "zh"
+    assert headers["Idempotency-Key"] == EVENT.id
+    assert json.loads(headers["X-Facewire-Said"])["text"] == "你好，伟。"
+    assert read_wav(body) == sound
+    assert len(body) == 44 + len(sound.frames)
+
+
+@pytest.mark.parametrize("status", [307, 404, 500])
+def test_a_media_player_that_refuses_is_asked_once(status: int) -> None:
+    with player() as media:
+        media.status = status
+        with pytest.raises(OutletError, match=f"status {status}"):
+            Webhook(media.url).play(said(), Sound(22050, 1, 2, b"\x01\x02"))
+        assert len(media.got) == 1
+
+
+def test_a_media_player_that_hangs_or_is_away_is_given_up() -> None:
+    sound = Sound(22050, 1, 2, b"\x01\x02")
+    with player() as media:
+        media.hang.clear()
+        started_s = time.monotonic()
+        with pytest.raises(OutletError, match="Timeout"):
+            Webhook(media.url, timeout_s=0.5).play(said(), sound)
+        assert time.monotonic() - started_s < 2
+    with pytest.raises(OutletError) as caught:
+        Webhook(f"{media.url}?token=sesame").play(said(), sound)
+    assert "sesame" not in str(caught.value)
+
+
+# ---- how often
+
+
+def rates(url: str, heartbeat: Heartbeat, metrics: Metrics, clock: Callable[[], float]) -> Rates:
+    return Rates(Link(connect(url), "store", heartbeat, metrics), clock)
+
+
+def test_nobody_is_greeted_again_too_soon_not_even_after_a_restart(
+    tmp_path: Path, heartbeat: Heartbeat, metrics: Metrics
+) -> None:
+    now = [1_700_000_000.0]
+    with fickle_redis(tmp_path / "store", append_only=True) as server:
+        server.come()
+        first = rates(server.url, heartbeat, metrics, lambda: now[0])
+        assert first.claim("e1", "anna", 300) == "granted"
+        assert first.claim("e1", "anna", 0) == "again", "one event greets once, however often it comes"
+        assert first.claim("e2", "anna", 300) == "too_soon"
+        assert first.claim("e3", "wei", 300) == "granted"
+        server.go()
+        server.come()
+        second = rates(server.url, heartbeat, metrics, lambda: now[0])
+        now[0] += 299
+        assert second.claim("e4", "anna", 300) == "too_soon"
+        now[0] += 1
+        assert second.claim("e5", "anna", 300) == "granted"
+        assert second.claim("e6", "", 300) == "granted"
+        assert second.claim("e7", "", 300) == "too_soon", "who is not known is one"
+
+
+def test_a_party_is_not_greeted_one_by_one(store_url: str, heartbeat: Heartbeat, metrics: Metrics) -> None:
+    now = [1_700_000_000.0]
+    greeted = rates(store_url, heartbeat, metrics, lambda: now[0])
+    verdicts = [greeted.claim(f"e{number}", f"guest {number}", 300) for number in range(EVERYBODY_LIMIT + 3)]
+    assert verdicts == ["granted"] * EVERYBODY_LIMIT + ["too_many"] * 3
+    now[0] += WINDOW_S + 1
+    assert greeted.claim("late", f"guest {EVERYBODY_LIMIT}", 300) == "granted", "who was not greeted may be later"
+
+
+def test_what_is_remembered_does_not_grow_for_ever(store_url: str, heartbeat: Heartbeat, metrics: Metrics) -> None:
+    now = [1_700_000_000.0]
+    greeted = rates(store_url, heartbeat, metrics, lambda: now[0])
+    for number in range(50):
+        assert greeted.claim(f"e{number}", f"guest {number}", 60) == "granted"
+        now[0] += 3600
+    client: Any = connect(store_url)
+    assert client.zcard("greetings") == 1
+    assert client.zcard("greeted") == 24
