@@ -114,6 +114,7 @@ def run(metrics: Metrics, *messages: Frame | Detections) -> None:
 
 
 OFF, FLAT = unchecked((700.0, 10.0, 760.0, 70.0), 0.9), unchecked((10.0, 10.0, 10.0, 60.0), 0.9)
+VAST = unchecked((-900.0, -10.0, 900.0, 300.0), 0.9)
 NAN = unchecked((float("nan"), 10.0, 60.0, 60.0), 0.9)
 
 
@@ -131,7 +132,7 @@ NAN = unchecked((float("nan"), 10.0, 60.0, 60.0), 0.9)
         ("dropped", "early_detections", (frame(1), nothing_found(3), nothing_found(4)), 1),
         ("dropped", "repeated_detections", (frame(1), nothing_found(1), nothing_found(1)), 1),
         ("dropped", "box_off_frame", (frame(1), nothing_found(1, OFF)), 1),
-        ("dropped", "senseless_box", (frame(1), nothing_found(1, FLAT, NAN)), 2),
+        ("dropped", "senseless_box", (frame(1), nothing_found(1, FLAT, NAN, VAST)), 3),
     ],
 )
 def test_what_is_odd_is_counted(kind: str, reason: str, messages: Any, times: int) -> None:

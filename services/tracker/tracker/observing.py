@@ -16,8 +16,8 @@ from tracker.recalling import Patches, patches
 CLEAN_SHARE = 0.9
 # Nor one whose hair and shoulders are not all in the picture: so many widths to each side of the face.
 SHOULDERS = 0.2
-# What is narrower or lower is no face of any picture.
-LEAST_SIDE_PX = 1.0
+# What is narrower or lower is no face of any picture, nor what is so many times as wide or high as it.
+LEAST_SIDE_PX, MOST_PICTURES = 1.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ def observe(detections: Detections, seen: View, describer: Describer, metrics: M
     frame = np.array(((0.0, 0.0, *seen.gray.shape[::-1]),)) / seen.scale
     with np.errstate(invalid="ignore"):
         sane = np.isfinite(xyxy).all(axis=1) & np.isfinite(scores)
-        sane &= (xyxy[:, 2:] - xyxy[:, :2] >= LEAST_SIDE_PX).all(axis=1)
+        sides = xyxy[:, 2:] - xyxy[:, :2]
+        sane &= ((sides >= LEAST_SIDE_PX) & (sides <= MOST_PICTURES * frame[:, 2:])).all(axis=1)
         within = sane & (intersection(xyxy, frame)[:, 0] > 0)
     if not within.all():
         metrics.dropped("senseless_box", int((~sane).sum()))

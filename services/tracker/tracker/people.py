@@ -17,7 +17,7 @@ from tracker.drifting import forget, give_in
 from tracker.history import History, Moment
 from tracker.motion import MotionSource, View
 from tracker.moving import SMALLEST_SIDE_PX, follow
-from tracker.observing import Observed
+from tracker.observing import MOST_PICTURES, Observed
 from tracker.returning import SAME_LOOK, Gone, Met, recognized, sorted_out
 from tracker.rules import Rules
 from tracker.table import Ints, TrackTable, become, chosen, imprint, joined, look_at, rows_of
@@ -60,7 +60,8 @@ class People:
         """End who was not detected for too long, or went out of the picture; returns who left."""
         self._gone.forget_old(self.now_s)
         xyxy = self.table.xyxy
-        inside = ((xyxy[:, 2:] >= 0) & (xyxy[:, :2] <= size_px)).all(axis=1)
+        sane = xyxy[:, 2:] - xyxy[:, :2] <= MOST_PICTURES * np.array(size_px)
+        inside = ((xyxy[:, 2:] >= 0) & (xyxy[:, :2] <= size_px) & sane).all(axis=1)
         # Before its answer can be here a detector has not missed anybody.
         unseen_s = self.now_s - self._late_s - self.table.hit_s
         return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside, at_ns)
