@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.acting.happening import CAMERA, all_done, tell
-from benchmarks.acting.hearing import Ear
+from benchmarks.acting.hearing import Ear, Heard
 from benchmarks.acting.home import Home, Server, at_home, await_truth
+from benchmarks.acting.visiting import COMMANDS, LOCK, RULES, Visitors
+from facewire import keys
 
 # A bridge needs less than a second to be there again: most kills hit one at work, some one that is just starting.
 BETWEEN_KILLS_S = (0.2, 2.0)
@@ -23,24 +25,35 @@ def chaos(kills: int, events: int, seed: int) -> dict[str, Any]:
     """Return what came of `events` events during `kills` kills.
 
     `repeated` counts messages whose id had been heard before, which a subscriber drops; `duplicated`, those that it
-    could not tell: another id for the same event, or another content under the same id.
+    could not tell: another id for the same event, or another content under the same id. All the while people who may
+    come in stand before the camera.
     """
     with (
         tempfile.TemporaryDirectory(prefix="facewire-bench-") as name,
-        at_home(Path(name)) as home,
+        at_home(Path(name), RULES) as home,
         Ear(home.mqtt_port) as ear,
+        Visitors(home.bus),
     ):
+        home.store.hset(keys.CONTROLS, keys.unlocking(LOCK), "on")
         tell(home.store, 1)
         await_truth(lambda: all_done(home.store, 1), "the first event")
         _live_through(home, kills, events, random.Random(seed))  # noqa: S311  no secret
         await_truth(lambda: all_done(home.store, events), "the events that wait", within_s=DRAIN_S)
         wanted = {f"{CAMERA}-{number}-appeared" for number in range(1, events + 1)}
         _settle(lambda: wanted <= {event["id"] for event in _events(ear)})
-        heard = _events(ear)
+        heard, unlocks = _events(ear), ear.under(COMMANDS)
     contents = {json.dumps(event, sort_keys=True) for event in heard}
     ids = {event["id"] for event in heard}
     lost, duplicated, repeated = len(wanted - ids), len(contents) - len(wanted & ids), len(heard) - len(contents)
-    return {"kills": kills, "events": events, "lost": lost, "duplicated": duplicated, "repeated": repeated}
+    what_came = {"kills": kills, "events": events, "lost": lost, "duplicated": duplicated, "repeated": repeated}
+    return what_came | {"unlocks": len(unlocks), "late_unlocks": _late(unlocks)}
+
+
+def _late(unlocks: list[Heard]) -> int:
+    """Count the commands that came after their expiry, or a second time."""
+    commands = [json.loads(each.payload) for each in unlocks]
+    late = sum(each.at_ns > told["expires_ns"] for each, told in zip(unlocks, commands, strict=True))
+    return late + len(commands) - len({told["id"] for told in commands})
 
 
 def _live_through(home: Home, kills: int, events: int, chance: random.Random) -> None:
