@@ -94,7 +94,7 @@ def run_controls(service: Service[BridgeSettings], commands: Commands, home: Hom
 
 def run_stills(service: Service[BridgeSettings], home: Home, broker: Broker) -> None:
     """Say now and then what each camera sees; not while it is private, or nobody knows whether it is."""
-    from iot_bridge import stills  # noqa: PLC0415  8 MB that who wants no pictures does without
+    from iot_bridge import stills  # noqa: PLC0415  who wants no pictures does without Pillow
 
     curtain, every_s = stills.curtain(), service.settings.still_every_s
     due_s = time.monotonic()
