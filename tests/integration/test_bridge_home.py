@@ -286,6 +286,24 @@ def test_a_camera_shows_stills_and_nothing_while_it_is_private(
 
 
 @pytest.mark.usefixtures("room")
+def test_a_camera_that_becomes_private_is_hidden_at_once_however_seldom_stills_come(
+    tmp_path: Path, bus_url: str, store_url: str, broker_port: int
+) -> None:
+    bus, still = connect(bus_url), f"{BASE}/door/still"
+    with listening(broker_port) as home, bridging(tmp_path, bus_url, store_url, broker_port, STILL_EVERY_S="600"):
+        home.wait(PRIVACY, b"OFF")
+        put(bus, keys.FRAMES, Frame("door", 1, time.time_ns(), 320, 240, "bgr24", bytes(320 * 240 * 3)))
+        for payload, size in ((b"ON", (640, 360)), (b"OFF", (320, 240))):
+            home.publish(f"{PRIVACY}/set", payload)
+            wait_for(lambda size=size: shown(home.latest(still)) == size, 3, "a still")  # type: ignore[misc]
+
+
+def shown(jpeg: bytes) -> tuple[int, int] | None:
+    """Return the size of a picture; None if there is none."""
+    return Image.open(BytesIO(jpeg)).size if jpeg else None
+
+
+@pytest.mark.usefixtures("room")
 def test_stills_can_be_left_out(tmp_path: Path, bus_url: str, store_url: str, broker_port: int) -> None:
     with listening(broker_port) as home, bridging(tmp_path, bus_url, store_url, broker_port, STILL_EVERY_S="0"):
         home.wait(PRIVACY, b"OFF")

@@ -13,7 +13,7 @@ import redis
 from facewire import controls, keys
 from facewire.codec import decode
 from facewire.link import connect
-from facewire.messages import Detections
+from facewire.messages import Detections, Frame
 from tests.integration.door import events, put
 from tests.integration.test_capture import capturing, newest
 from tests.integration.test_detector_failover import camera
@@ -109,6 +109,25 @@ def test_nothing_leaves_until_the_store_has_said_whether_it_may_and_what_it_said
         wait_for(lambda: "Redis 'store'" in capture.says(), 5, "the loss to be noticed")
         last = newest(bus, "door")
         wait_for(lambda: newest(bus, "door") > last + 5, 5, "frames without a store")
+
+
+def test_what_was_published_before_is_taken_back_though_no_picture_comes_any_more(
+    tmp_path: Path, bus_url: str, store_url: str, video: Path
+) -> None:
+    bus = connect(bus_url)
+    told = {"STORE_URL": store_url, "CAMERAS": f"door={video}", "LOOP": "false"}
+    with capturing(tmp_path, bus_url, **told) as capture:
+        wait_for(lambda: capture.notes().get("door", "").endswith(" ended"), 15, "the end")
+        assert frames_on(bus) > 0
+        since_s = switch(store_url, keys.privacy("door"), controls.ON)
+        obeyed(lambda: frames_on(bus) == 0, since_s, "the bus to hold no frame")
+        switch(store_url, keys.privacy("door"), None)
+    # Now while capture is away.
+    put(bus, keys.FRAMES, Frame("door", 1000, time.time_ns(), 4, 4, "gray8", bytes(16)))
+    switch(store_url, keys.privacy("door"), controls.ON)
+    with capturing(tmp_path, bus_url, **told) as capture:
+        wait_for(lambda: frames_on(bus) == 0, 15, "the bus to hold no frame")
+        wait_for(lambda: capture.notes().get("door", "").endswith(" privacy"), 6, "the note")
 
 
 # ---- detector
