@@ -496,6 +496,17 @@ def test_who_was_not_seen_for_too_long_is_removed_and_their_topic_erased() -> No
     assert (erased.topic, erased.payload, erased.retain) == (ADA, b"", True)
 
 
+def test_who_is_seen_is_not_removed_though_a_cameras_clock_is_years_behind() -> None:
+    ears = Ears()
+    ears.home.update(replace(seen(as_("Ada")), captured_ns=1))
+    ears.take()
+    ears.home.tick()
+    assert ears.take() == []
+    ears.now_s += 3
+    ears.home.tick()
+    assert components(ears.take()[-2]).keys().isdisjoint({f"person.{key_of('Ada')}"})
+
+
 def test_an_owner_removes_a_person_by_erasing_their_topic() -> None:
     ears = Ears()
     ears.home.update(seen(as_("Ada")))
