@@ -5,6 +5,7 @@ seq is at least N past the last" and no frame that is not due crosses the wire (
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -119,13 +120,10 @@ class Publisher:
             )
         )
 
-    def empty(self, camera: str) -> bool:
-        """Take all entries of a camera away, and count on; False if the server is away."""
-        try:
+    def empty(self, camera: str) -> None:
+        """Take all entries of a camera away, and count on; nothing happens while the server is away."""
+        with suppress(RedisAwayError):
             self._link.once(lambda client: client.xtrim(self._stream.key(camera), maxlen=0, approximate=False))
-        except RedisAwayError:
-            return False
-        return True
 
     def newest_seq(self, camera: str) -> int:
         """Return the seq of the newest frame that the stream was given, 0 where there was none.

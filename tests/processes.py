@@ -114,11 +114,15 @@ def fickle_redis(folder: Path, *, append_only: bool = False) -> Iterator[FickleR
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
-    """Return all that a service's process is told; nothing of the test's own environment gets in."""
+    """Return all that a service's process is told; nothing of the test's own environment gets in.
+
+    Unless it is told another store, the bus is its store, too.
+    """
     packages = [ROOT, *sorted((ROOT / "services").iterdir())]
     away = "redis://127.0.0.1:9/0"
     told = {"PYTHONPATH": os.pathsep.join(map(str, packages)), "PATH": os.environ["PATH"]}
-    return told | {"BUS_URL": away, "STORE_URL": away, "RUN_DIR": str(folder / "run")} | settings
+    store = settings.get("BUS_URL", away)
+    return told | {"BUS_URL": away, "STORE_URL": store, "RUN_DIR": str(folder / "run")} | settings
 
 
 @contextmanager

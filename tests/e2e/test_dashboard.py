@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 from selenium.webdriver import Chrome
 
 from tests.e2e.browser import browser
-from tests.e2e.local import running_stack
+from tests.e2e.local import LocalRun, running_stack
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -54,11 +56,17 @@ return [...data.slice(4 * (y * canvas.width + x), 4 * (y * canvas.width + x) + 3
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
     marked = tmp_path_factory.mktemp("marked") / "cameras.yaml"
     marked.write_text(MARKED, encoding="utf-8")
-    with running_stack(CAMERAS_FILE=str(marked)) as run, browser() as driver:
-        driver.get(run.dashboard)
+    with running_stack(CAMERAS_FILE=str(marked)) as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def page(stack: LocalRun) -> Iterator[Chrome]:
+    with browser() as driver:
+        driver.get(stack.dashboard)
         wait_for(lambda: seq(driver) > 0, 30, "the first picture")
         yield driver
 
@@ -118,6 +126,31 @@ def test_zone_events_are_listed_in_words(page: Chrome) -> None:
     wait_for(lambda: said(r"#\d+ entered middle · camera"), 60, "an entry")
     wait_for(lambda: said(r"left middle after \d+\.\d s"), 60, "a leaving")
     wait_for(lambda: said("crossed sill: (in|out)ward"), 60, "a crossing")
+
+
+def test_privacy_that_the_home_switches_on_empties_the_picture_and_says_so(page: Chrome, stack: LocalRun) -> None:
+    notice = "document.querySelector('.camera .notice').textContent"
+    try:
+        switch_privacy(stack.mqtt_port, b"ON")
+        wait_for(lambda: value(page, notice) == "privacy", 15, "the notice")
+        wait_for(
+            lambda: not any(page.execute_script(SHADE, 0.5, y / 10) != [0, 0, 0] for y in range(1, 10)), 5, "black"
+        )
+        time.sleep(8)
+        assert value(page, notice) == "privacy", "not lost, nor reconnecting"
+    finally:
+        switch_privacy(stack.mqtt_port, b"OFF")
+    before = seq(page)
+    wait_for(lambda: seq(page) > before + 10 and value(page, notice) == "", 20, "the picture")
+
+
+def switch_privacy(port: int, payload: bytes) -> None:
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    client.publish("facewire/facewire/camera/privacy/set", payload, qos=1).wait_for_publish(5)
+    client.disconnect()
+    client.loop_stop()
 
 
 def test_the_browser_complains_of_nothing(page: Chrome) -> None:

@@ -98,8 +98,8 @@ class Listener:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        self._client.publish(topic, payload, qos=1)
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
 
     def payloads(self, topic: str) -> list[bytes]:
         return [bytes(message.payload) for message in list(self.got) if message.topic == topic]

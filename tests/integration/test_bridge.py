@@ -320,7 +320,7 @@ def test_a_zones_state_is_kept_and_true_whoever_was_killed_and_erased_with_the_z
             wait_for(lambda: "door_presence" in json.loads(home.latest(CONFIG))["cmps"], what="the camera")
             found = kept(broker_port, "latecomer")
     assert steps not in found
-    assert {key for key in json.loads(found[CONFIG])["cmps"] if "." in key} == {
+    assert {key for key in json.loads(found[CONFIG])["cmps"] if "." in key and ".on." not in key} == {
         "door.porch.occupancy",
         "door.porch.count",
     }

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from iot_bridge.discovery import Known, Node, components
+from iot_bridge.people import key_of
+from iot_bridge.topics import Topics
 
 from facewire.settings import OPERATOR_ERROR
 from tests.places import ROOT
@@ -115,6 +118,20 @@ def test_published_home_assistant_switches_facewire_and_hears_all(published: Bro
     assert all(published.arrives(topic, *home) for topic in switches)
     assert published.arrives("facewire/door-pi/door/presence", *published.bridge)
     assert published.hears("facewire/door-pi/door/presence", *home)
+
+
+def test_published_home_assistant_commands_what_it_is_told_to_and_says_nothing_in_the_bridges_name(
+    published: Broker,
+) -> None:
+    node = Node(Topics("facewire", "door-pi"), "Door", "homeassistant")
+    known = Known(frozenset({"door"}), {key_of("Ada"): "Ada"})
+    described = components(node, known).values()
+    commanded = {each["cmd_t"] for each in described if "cmd_t" in each}
+    said = sorted({each["stat_t"] for each in described if "stat_t" in each})
+    home = published.user("home")
+    assert len(commanded) == 5
+    assert all(published.arrives(topic, *home) for topic in commanded)
+    assert not any(published.arrives(topic, *home) for topic in (*said[::4], node.config_topic))
 
 
 def test_published_zigbee_tells_states_and_hears_the_bridge(published: Broker) -> None:

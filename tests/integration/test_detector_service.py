@@ -223,7 +223,7 @@ def test_what_is_no_frame_is_counted_and_the_next_is_detected_in(
 
 def test_a_bus_that_is_away_is_said_and_waited_for(tmp_path: Path, bus: FickleRedis, picture: np.ndarray) -> None:
     with detector(tmp_path, bus.url) as running:
-        wait_for(lambda: "waiting for Redis 'bus'" in running.says(), what="the missing bus to be noticed")
+        wait_for(lambda: "Redis 'bus'" in running.says(), what="the missing bus to be noticed")
         for seq in (10, 20):
             bus.come()
             eye = Eye(bus.url, picture)
@@ -231,7 +231,7 @@ def test_a_bus_that_is_away_is_said_and_waited_for(tmp_path: Path, bus: FickleRe
             assert eye.next().seq == seq
             wait_for(running.healthy, what="the bus to be back")
             bus.go()
-            wait_for(lambda: "waiting for Redis 'bus'" in running.says(), what="the lost bus to be noticed")
+            wait_for(lambda: "Redis 'bus'" in running.says(), what="the lost bus to be noticed")
 
 
 def test_a_missing_model_is_answered_with_how_to_fetch_it(tmp_path: Path) -> None:

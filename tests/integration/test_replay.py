@@ -22,8 +22,10 @@ from tests.places import ROOT
 from tests.processes import environment
 from tests.servers import program, wait_for
 from tests.unit.scene import Scene, Walker
+from tests.unit.test_tracker_naming import look
 
 LAST = 110
+LOOKS = (31, 32, 33)
 SEEN = Scene(Walker(60, 150, dx=3, frames=range(61)), Walker(500, 260, dx=-2, frames=range(20, 80)))
 
 
@@ -80,11 +82,14 @@ def recorded(tmp_path: Path, bus_url: str, store_url: str) -> tuple[Path, list[F
                 put(connect(bus_url), keys.DETECTIONS, SEEN.detections(index))
                 # In step, since a tracker that is late may take a frame before the detections that came first.
                 wait_for(lambda count=index // 5: corrections(running) == count, what="the detections")  # type: ignore[misc]
-        wait_for(lambda: len(events(store_url)) == 4, what="the events")
+            if index in LOOKS:
+                put(connect(bus_url), keys.IDENTITIES, look("Ada", index))
+        wait_for(lambda: len(events(store_url)) == 5, what="the events")
         recording.send_signal(signal.SIGINT)
         assert recording.wait(5) == 0
         assert recording.stderr is not None
-        assert recording.stderr.read() == f"record: {out}: {LAST // 5} detections:door, {LAST} frames:door\n"
+        counted = f"{LAST // 5} detections:door, {LAST} frames:door, {len(LOOKS)} identities:door"
+        assert recording.stderr.read() == f"record: {out}: {counted}\n"
     return out, events(store_url)
 
 
@@ -104,10 +109,11 @@ def test_a_replay_tells_what_the_live_tracker_told_and_the_same_each_time(
     told = [json.loads(line) for line in first.splitlines()]
     assert [each["seq"] for each in told if each["t"] == "tracks"] == list(range(1, LAST + 1))
     happened = [each for each in told if each["t"] == "event"]
+    assert [each["identity"]["name"] for each in happened if each["identity"]] == ["Ada", "Ada"]
     assert [(each["id"], each["at_ns"], each["started_ns"]) for each in happened] == [
         (event.id, event.at_ns, event.started_ns) for event in live
     ]
-    assert [each["snapshot_sha256"] is not None for each in happened] == [event.type == "appeared" for event in live]
+    assert [each["snapshot_sha256"] is not None for each in happened] == [event.snapshot is not None for event in live]
 
     only_events = replayed(tmp_path, recording)
     assert only_events == b"".join(line + b"\n" for line in first.splitlines() if json.loads(line)["t"] == "event")
@@ -116,7 +122,7 @@ def test_a_replay_tells_what_the_live_tracker_told_and_the_same_each_time(
     one = replayed(tmp_path, recording, "--set", "max_faces=1", "--set", f"CAMERAS_FILE={marked}")
     others = [json.loads(line) for line in one.splitlines()]
     assert {each["track_id"] for each in others} == {1}
-    assert [each["type"] for each in others] == ["appeared", "entered", "left_zone", "left"]
+    assert [each["type"] for each in others] == ["appeared", "entered", "identified", "left_zone", "left"]
 
     cut = tmp_path / "cut.rec"
     cut.write_bytes(recording.read_bytes()[:-9])
@@ -131,7 +137,9 @@ def refused_after_events(folder: Path, recording: Path) -> bytes:
         timeout=60,
     )
     assert done.returncode == 2
-    assert done.stderr.decode() == f"facewire: {recording}: is cut off after {LAST + LAST // 5 - 1} entries\n"
+    assert (
+        done.stderr.decode() == f"facewire: {recording}: is cut off after {LAST + LAST // 5 + len(LOOKS) - 1} entries\n"
+    )
     return done.stdout
 
 

@@ -212,11 +212,12 @@ def test_a_worker_that_is_killed_is_replaced(dashboard: Web, door: Camera) -> No
 
 def test_a_bus_that_is_away_at_start_is_waited_for_and_told(tmp_path: Path) -> None:
     with web(tmp_path, NOWHERE) as dashboard:
-        wait_for(lambda: "waiting for Redis 'bus'" in dashboard.verdict()[1], what="the missing bus to be noticed")
+        wait_for(lambda: "Redis 'bus'" in dashboard.verdict()[1], what="the missing bus to be noticed")
         check = [sys.executable, "-m", "facewire.health", "web", str(dashboard.run_dir)]
         done = subprocess.run(check, capture_output=True, text=True, timeout=20)
         assert done.returncode == 1
-        assert done.stdout.startswith("web: waiting for Redis 'bus'")
+        assert done.stdout.startswith("web: waiting for ")
+        assert "Redis 'bus'" in done.stdout
         assert dashboard.answers("/healthz")
         assert dashboard.answers("/")
         for path in ("/api/health", "/api/cameras", "/stream/door.mjpg"):

@@ -197,7 +197,7 @@ def test_an_id_of_no_event_is_not_found(client: FlaskClient, bus: Link, entry_id
 @pytest.mark.parametrize("camera", ["hall", "DOOR", "door*", "%2e%2e", "%00", "%ff", "door%0d%0aX-Evil:1"])
 def test_an_unknown_camera_is_not_found(client: FlaskClient, bus: Link, camera: str) -> None:
     announce(bus, "door")
-    assert client.get("/api/cameras").get_json() == {"cameras": ["door"]}
+    assert client.get("/api/cameras").get_json() == {"cameras": ["door"], "private": []}
     assert client.get(f"/stream/{camera}.mjpg").status_code == 404
 
 

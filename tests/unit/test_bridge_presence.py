@@ -1,6 +1,7 @@
 """What a home is told of a camera: at once when somebody comes, late when nobody is left, and nothing twice."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -495,15 +496,51 @@ def test_who_was_not_seen_for_too_long_is_removed_and_their_topic_erased() -> No
     assert (erased.topic, erased.payload, erased.retain) == (ADA, b"", True)
 
 
+def test_who_is_seen_is_not_removed_though_a_cameras_clock_is_years_behind() -> None:
+    ears = Ears()
+    ears.home.update(replace(seen(as_("Ada")), captured_ns=1))
+    ears.take()
+    ears.home.tick()
+    assert ears.take() == []
+    ears.now_s += 3
+    ears.home.tick()
+    assert components(ears.take()[-2]).keys().isdisjoint({f"person.{key_of('Ada')}"})
+
+
 def test_an_owner_removes_a_person_by_erasing_their_topic() -> None:
     ears = Ears()
     ears.home.update(seen(as_("Ada")))
     ears.take()
     ears.home.remember_person(key_of("Ada"), b"")
     assert components(ears.take()[0])[f"person.{key_of('Ada')}"] == {"p": "binary_sensor"}
-    # What we say comes back to us.
     ears.home.remember_person(key_of("Ada"), b"")
     assert ears.take() == []
+
+
+def test_erasing_somebody_who_stands_there_does_not_go_round_for_ever() -> None:
+    ears = Ears()
+    echoes = [Publication(ADA, b"", retain=True)]
+    for _ in range(5):
+        ears.now_s += 0.1
+        ears.home.update(seen(as_("Ada")))
+        # What we publish there, we hear.
+        for echo in echoes:
+            ears.home.remember_person(key_of("Ada"), echo.payload)
+        echoes = [one for one in ears.take() if one.topic == ADA and not one.payload]
+    assert echoes == []
+    ears.home.say_everything()
+    assert presences(ears.take()) == [("ON", "door")]
+
+
+def test_people_whose_names_look_alike_are_told_apart() -> None:
+    ears = Ears()
+    names = ("Zoe", "Zoë", "ZOE", "zoe!", "李", "+/#", "\n", "a" * 128, "a" * 127 + "b")
+    ears.home.update(seen(*(as_(name, number) for number, name in enumerate(names, 1))))
+    ears.home.say_everything()
+    said = [one for one in ears.take() if one.topic.startswith(TOPICS.person(""))]
+    topics = {one.topic for one in said}
+    assert len(topics) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9_]{1,32}-[0-9a-f]{10}", topic.rpartition("/")[2]) for topic in topics)
 
 
 def test_people_without_end_do_not_fill_the_home() -> None:

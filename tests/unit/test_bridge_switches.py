@@ -1,9 +1,11 @@
 """What the home may switch: what a command writes, what is refused, and that what is said follows the store alone."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from iot_bridge.commands import MOST_WAITING, Asked, Commands
+from iot_bridge.commands import FRESH_S, MOST_WAITING, Asked, Commands
 from iot_bridge.switches import Choices, Command, RefusedError, states, understood
 from iot_bridge.topics import Topics
 
@@ -109,7 +111,9 @@ def test_a_command_that_the_broker_had_kept_is_not_obeyed(commands: Commands, me
     assert commands.next(0) is None
     assert refused(metrics, "retained_command") == 1
     commands.hear("facewire/door-pi/door/privacy/set", b"OFF", kept=False)
-    assert commands.next(0) == Asked("door", "privacy", b"OFF")
+    asked = commands.next(0)
+    assert asked is not None
+    assert (asked.camera, asked.name, asked.payload) == ("door", "privacy", b"OFF")
 
 
 @pytest.mark.parametrize("topic", ["facewire/door-pi/door/privacy", "facewire/door-pi/a/b/c/set", "facewire/other/set"])
@@ -125,7 +129,23 @@ def test_a_flood_of_commands_is_cut_off_and_counted(commands: Commands, metrics:
 
 
 def test_a_refused_command_is_counted_by_its_reason(commands: Commands, metrics: Metrics) -> None:
-    assert commands.understood(Asked("hall", "privacy", b"ON"), CHOICES) is None
-    assert commands.understood(Asked("", "backend", b"x"), CHOICES) is None
-    assert commands.understood(Asked("door", "zone", b"x"), CHOICES) is None
+    now_s = time.monotonic()
+    assert commands.understood(Asked("hall", "privacy", b"ON", now_s), CHOICES) is None
+    assert commands.understood(Asked("", "backend", b"x", now_s), CHOICES) is None
+    assert commands.understood(Asked("door", "zone", b"x", now_s), CHOICES) is None
     assert (refused(metrics, "unknown_camera"), refused(metrics, "bad_value")) == (1, 1)
+
+
+def test_a_command_that_had_to_wait_long_is_not_obeyed_any_more(metrics: Metrics) -> None:
+    now_s = 100.0
+    commands = Commands(TOPICS, metrics, open_log("test"), lambda: now_s)
+    for _ in range(2):
+        commands.hear("facewire/door-pi/door/privacy/set", b"OFF", kept=False)
+    now_s += 1
+    first, second = commands.next(0), commands.next(0)
+    assert first is not None
+    assert second is not None
+    assert commands.understood(first, CHOICES) == Command("privacy:door", None)
+    now_s += FRESH_S
+    assert commands.understood(second, CHOICES) is None
+    assert refused(metrics, "late_command") == 1

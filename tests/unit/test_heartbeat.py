@@ -80,8 +80,8 @@ def loop(pulse: Heartbeat) -> Iterator[Loop]:
     running.end()
 
 
-def told(folder: Path) -> dict[str, object]:
-    fields: dict[str, object] = json.loads((folder / "test.json").read_text(encoding="utf-8"))
+def told(folder: Path) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads((folder / "test.json").read_text(encoding="utf-8"))
     return fields
 
 

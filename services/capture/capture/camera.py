@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from threading import Thread
 
-from capture.curtain import Curtain
+from capture.curtain import PRIVACY, Curtain
 from capture.masking import Veil
 from capture.opencv import cv2, open_camera, open_file
 from capture.outlet import Outlet
@@ -64,6 +64,12 @@ class Camera:
         """Why no picture leaves; empty if they do."""
         return self._curtain.closed
 
+    def take_back(self) -> None:
+        """Take from the bus what nobody shall see any more, whenever and by whom it was published."""
+        # Again and again: one may have been on its way, the bus away, the camera lost, or capture down at that moment.
+        if self._curtain.closed == PRIVACY:
+            self._outlet.erase()
+
     def trouble(self, now_s: float) -> str:
         """Return what is wrong with the camera, empty if nothing is; `now_s` is monotonic."""
         silent_s = self._service.settings.camera_timeout_s
@@ -122,7 +128,7 @@ class Camera:
         self.frames += 1
         self._seen_s = time.monotonic()
         self._lost = ""
-        if self._curtain.hides(self._outlet):
+        if self._curtain.closed:
             return
         with self._service.metrics.stage("mask"):
             covered = self._veil.cover(small)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from capture.outlet import Outlet
 from facewire.controls import Controls
 
 PRIVACY = "privacy"
@@ -20,7 +19,6 @@ class Curtain:
     def __init__(self, camera: str, known: Callable[[], Controls | None]) -> None:
         self._camera = camera
         self._known = known
-        self._erased = True
 
     @property
     def closed(self) -> str:
@@ -29,12 +27,3 @@ class Curtain:
         if controls is None:
             return UNKNOWN
         return PRIVACY if self._camera in controls.private else ""
-
-    def hides(self, outlet: Outlet) -> bool:
-        """Say whether a picture must not leave; when it closes, those that left shortly before are taken back."""
-        if not self.closed:
-            self._erased = False
-            return False
-        # Until it succeeds: the bus may be away in that moment.
-        self._erased = self._erased or outlet.erase()
-        return True

@@ -20,6 +20,7 @@ def run(service: Service[CaptureSettings], cameras: Sequence[Camera]) -> None:
         now_s = time.monotonic()
         for camera in cameras:
             judge(service, camera, now_s)
+            camera.take_back()
         if now_s - told_s >= TELL_EVERY_S:
             for camera in cameras:
                 tell(service, camera, (camera.frames - counted[camera]) / (now_s - told_s))

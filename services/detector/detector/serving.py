@@ -23,7 +23,6 @@ def serve(settings: DetectorSettings) -> None:
     # One resize of a small picture: OpenCV's threads would cost more than they bring.
     cv2.setNumThreads(1)
     with running("detector", settings) as service:
-        watch = watching(service)
         frames = Wanted(keys.FRAMES, newest=True, every=settings.detect_every or USUAL)
         reader = StreamReader(service.bus, service.intake, service.metrics, [frames, Wanted(keys.WISHES)])
         detections = Publisher(service.bus, keys.DETECTIONS, service.metrics)
@@ -31,6 +30,8 @@ def serve(settings: DetectorSettings) -> None:
         artifacts = artifacts_of(settings)
         wanted = settings.detector_backend
         backend = BackendInUse(wanted, artifacts, service.log, service.heartbeat, service.metrics, service.stop)
+        # Only now: the service is not up before it has a backend.
+        watch = watching(service)
         host = Host(settings.thermal_dir, time.monotonic)
         cadence = Cadence(settings, host, service.heartbeat, service.metrics, controls=lambda: watch.controls)
         try:

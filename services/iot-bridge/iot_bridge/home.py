@@ -164,9 +164,11 @@ class Home:
             before = self._known
             if payload:
                 self._people.remember(key, payload, self._clock())
-                self._say(self._described(before))
             else:
-                self._say(self._forget_person(key))
+                # The broker has forgotten them already. To tell it would be heard here too, and go round for ever
+                # while they stand before a camera and are added again.
+                self._people.forget(key)
+            self._say(self._described(before))
 
     def remember_description(self, payload: bytes) -> None:
         """Take in how an earlier run, perhaps of another release, described the device: what is no more is removed."""

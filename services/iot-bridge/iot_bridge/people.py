@@ -97,7 +97,9 @@ class People:
 
     def old(self, now: datetime) -> set[str]:
         """Return the keys of those who were not seen for so long that they are to be forgotten."""
-        return {key for key, each in self._people.items() if now - datetime.fromisoformat(each.seen_at) > self._kept}
+        # Whoever is seen stays, though the clock of the camera's host says that it was long ago.
+        absent = {key: datetime.fromisoformat(each.seen_at) for key, each in self._people.items() if not each.seen_s}
+        return {key for key, seen_at in absent.items() if now - seen_at > self._kept}
 
     def forget(self, key: str) -> list[Publication]:
         """Forget somebody; returns what makes the broker forget them too."""

@@ -94,18 +94,21 @@ def run_controls(service: Service[BridgeSettings], commands: Commands, home: Hom
 
 def run_stills(service: Service[BridgeSettings], home: Home, broker: Broker) -> None:
     """Say now and then what each camera sees; not while it is private, or nobody knows whether it is."""
-    from iot_bridge import stills  # noqa: PLC0415  8 MB that who wants no pictures does without
+    from iot_bridge import stills  # noqa: PLC0415  who wants no pictures does without Pillow
 
     curtain, every_s = stills.curtain(), service.settings.still_every_s
-    due_s = time.monotonic()
+    due_s, private = time.monotonic(), frozenset[str]()
     while not service.stop.wait(min(TICK_S, every_s)):
         service.heartbeat.beat()
         controls = home.controls
-        if controls is None or not broker.is_up or time.monotonic() < due_s:
+        if controls is None or not broker.is_up:
             continue
-        due_s = time.monotonic() + every_s
-        for camera in home.cameras:
-            picture = curtain if camera in controls.private else newest_still(service, camera)
+        due = time.monotonic() >= due_s
+        due_s = time.monotonic() + every_s if due else due_s
+        # A camera that became private must not stay in view until the next picture is due.
+        changed, private = controls.private ^ private, controls.private
+        for camera in home.cameras if due else changed.intersection(home.cameras):
+            picture = curtain if camera in private else newest_still(service, camera)
             if picture is not None:
                 broker.say([Publication(home.node.topics.of(camera, "still"), picture)])
 

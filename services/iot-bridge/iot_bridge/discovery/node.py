@@ -61,10 +61,8 @@ def named(node: Node, key: str, component: Component, entity_name: str = "") -> 
         entity_name: what its entity is called after the node's; the key if not given.
     """
     # No name holds a dot: else node `a_b` with camera `c`, and node `a` with camera `b_c`, would be one.
-    names = {
-        "unique_id": f"{node.object_id}.{key}",
-        "default_entity_id": f"{component['p']}." + re.sub(r"[-.]", "_", f"{node.object_id}_{entity_name or key}"),
-    }
+    slug = re.sub(r"[^a-z0-9_]", "_", f"{node.object_id}_{entity_name or key}".lower())
+    names = {"unique_id": f"{node.object_id}.{key}", "default_entity_id": f"{component['p']}.{slug}"}
     return component | names
 
 

@@ -1,0 +1,208 @@
+"""What is switched on the store is obeyed by each service within a second, survives restarts, and holds without it."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import redis
+
+from facewire import controls, keys
+from facewire.codec import decode
+from facewire.link import connect
+from facewire.messages import Detections, Frame
+from tests.integration.door import events, put
+from tests.integration.test_capture import capturing, newest
+from tests.integration.test_detector_failover import camera
+from tests.integration.test_detector_service import OF_NO_HOST, detector
+from tests.integration.test_tracker_service import STANDING, door, tracker
+from tests.places import CACHE
+from tests.processes import FickleRedis, fickle_redis
+from tests.servers import wait_for
+from tests.unit.test_tracker_naming import look
+
+OBEYED_WITHIN_S = 1.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[FickleRedis]:
+    """A store that is away."""
+    with fickle_redis(tmp_path / "store", append_only=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of gray."""
+    path = tmp_path_factory.mktemp("video") / "gray.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30, (320, 240))
+    for _ in range(30):
+        writer.write(np.full((240, 320, 3), 90, np.uint8))
+    writer.release()
+    return path
+
+
+def switch(url: str, field: str, value: str | None) -> float:
+    """Write a control as the bridge does; returns when."""
+    controls.write(connect(url), field, value)
+    return time.monotonic()
+
+
+def obeyed(truth: Callable[[], bool], since_s: float, what: str) -> None:
+    """Wait until something is true; it must be so in time, on a machine that others use too."""
+    wait_for(truth, 10, what)
+    assert time.monotonic() - since_s < OBEYED_WITHIN_S + 0.5, what
+
+
+def frames_on(bus: redis.Redis) -> int:
+    length: Any = bus.xlen(keys.FRAMES.key("door"))
+    return int(length)
+
+
+# ---- capture
+
+
+def test_privacy_lets_no_frame_out_takes_back_the_last_ones_and_goes_on_counting(
+    tmp_path: Path, bus_url: str, store_url: str, video: Path
+) -> None:
+    bus = connect(bus_url)
+    with capturing(tmp_path, bus_url, STORE_URL=store_url, CAMERAS=f"door={video}") as capture:
+        wait_for(lambda: newest(bus, "door") > 5, 15, "frames")
+        since_s = switch(store_url, keys.privacy("door"), controls.ON)
+        obeyed(lambda: frames_on(bus) == 0, since_s, "the bus to hold no frame")
+        seen: Any = bus.xinfo_stream(keys.FRAMES.key("door"))
+        wait_for(lambda: capture.notes().get("door", "").endswith(" privacy"), 6, "the note")
+        assert capture.healthy()
+        later: Any = bus.xinfo_stream(keys.FRAMES.key("door"))
+        assert (frames_on(bus), later["last-generated-id"]) == (0, seen["last-generated-id"])
+        since_s = switch(store_url, keys.privacy("door"), None)
+        obeyed(lambda: frames_on(bus) > 0, since_s, "frames again")
+        first = int(bus.xrange(keys.FRAMES.key("door"), count=1)[0][0].partition(b"-")[0])  # type: ignore[index]
+        assert first == int(seen["last-generated-id"].partition(b"-")[0]) + 1
+
+
+def test_nothing_leaves_until_the_store_has_said_whether_it_may_and_what_it_said_holds_without_it(
+    tmp_path: Path, bus_url: str, store: FickleRedis, video: Path
+) -> None:
+    bus = connect(bus_url)
+    with capturing(tmp_path, bus_url, STORE_URL=store.url, CAMERAS=f"door={video}") as capture:
+        wait_for(lambda: "until the store says" in capture.notes().get("door", ""), 15, "the note")
+        assert "Redis 'store'" in capture.says()
+        assert frames_on(bus) == 0
+        store.come()
+        obeyed(lambda: frames_on(bus) > 0, time.monotonic() + 1, "the first frame")
+        switch(store.url, keys.privacy("door"), controls.ON)
+        wait_for(lambda: frames_on(bus) == 0, 5, "privacy")
+        store.go()
+        wait_for(lambda: "Redis 'store'" in capture.says(), 5, "the loss to be noticed")
+        assert frames_on(bus) == 0
+    store.come()
+    with capturing(tmp_path, bus_url, STORE_URL=store.url, CAMERAS=f"door={video}") as capture:
+        wait_for(lambda: capture.notes().get("door", "").endswith(" privacy"), 15, "privacy after the restart")
+        assert frames_on(bus) == 0
+        switch(store.url, keys.privacy("door"), None)
+        wait_for(lambda: frames_on(bus) > 0, 5, "frames")
+        store.go()
+        wait_for(lambda: "Redis 'store'" in capture.says(), 5, "the loss to be noticed")
+        last = newest(bus, "door")
+        wait_for(lambda: newest(bus, "door") > last + 5, 5, "frames without a store")
+
+
+def test_what_was_published_before_is_taken_back_though_no_picture_comes_any_more(
+    tmp_path: Path, bus_url: str, store_url: str, video: Path
+) -> None:
+    bus = connect(bus_url)
+    told = {"STORE_URL": store_url, "CAMERAS": f"door={video}", "LOOP": "false"}
+    with capturing(tmp_path, bus_url, **told) as capture:
+        wait_for(lambda: capture.notes().get("door", "").endswith(" ended"), 15, "the end")
+        assert frames_on(bus) > 0
+        since_s = switch(store_url, keys.privacy("door"), controls.ON)
+        obeyed(lambda: frames_on(bus) == 0, since_s, "the bus to hold no frame")
+        switch(store_url, keys.privacy("door"), None)
+    # Now while capture is away.
+    put(bus, keys.FRAMES, Frame("door", 1000, time.time_ns(), 4, 4, "gray8", bytes(16)))
+    switch(store_url, keys.privacy("door"), controls.ON)
+    with capturing(tmp_path, bus_url, **told) as capture:
+        wait_for(lambda: frames_on(bus) == 0, 15, "the bus to hold no frame")
+        wait_for(lambda: capture.notes().get("door", "").endswith(" privacy"), 6, "the note")
+
+
+# ---- detector
+
+
+def detections(bus: redis.Redis) -> list[Detections]:
+    entries: Any = bus.xrange(keys.DETECTIONS.key("door"))
+    return [decode(fields[keys.FIELD], Detections) for _, fields in entries]
+
+
+def test_detection_is_switched_its_interval_set_and_its_backend_chosen_while_it_runs(
+    tmp_path: Path, bus_url: str
+) -> None:
+    bus = connect(bus_url)
+    with detector(tmp_path, bus_url, CACHE, DETECT_EVERY="auto", **OF_NO_HOST) as running, camera(bus_url):
+        wait_for(lambda: len(detections(bus)) > 5, 20, "detections")
+
+        since_s = switch(bus_url, keys.DETECT_EVERY, "3")
+        obeyed(lambda: running.notes().get("detect_every door") == "3 frames, as set", since_s + 1, "the interval")
+        time.sleep(1)
+        steps = np.diff([found.seq for found in detections(bus)[-6:]])
+        assert np.median(steps) == 3
+
+        before = detections(bus)[-1].backend
+        usable = running.notes()["usable"].split()
+        other = next(name for name in ("onnxruntime", "tvm") if name in usable and name != before)
+        since_s = switch(bus_url, keys.BACKEND, other)
+        obeyed(lambda: detections(bus)[-1].backend == other, since_s + 1, "the other backend")
+        wait_for(lambda: running.notes()["backend"] == f"{other}, as the home has set", 3, "the note")
+        since_s = switch(bus_url, keys.BACKEND, "no such backend")
+        obeyed(lambda: detections(bus)[-1].backend == before, since_s + 1, "the choice, for want of such a backend")
+
+        since_s = switch(bus_url, keys.detection("door"), controls.OFF)
+        wait_for(lambda: running.notes().get("detect_every door") == "5 frames, switched off", 5, "the note")
+        count = len(detections(bus))
+        time.sleep(0.7)
+        assert len(detections(bus)) == count
+        assert running.healthy()
+        since_s = switch(bus_url, keys.detection("door"), None)
+        obeyed(lambda: len(detections(bus)) > count, since_s, "detections again")
+
+
+# ---- tracker
+
+
+def test_the_tracker_names_a_face_tells_it_and_forgets_the_name_when_recognition_is_off(
+    tmp_path: Path, bus_url: str, store_url: str
+) -> None:
+    walk, bus = door(bus_url, STANDING), connect(bus_url)
+
+    def names(index: int) -> set[str | None]:
+        return {track.identity.name if track.identity else None for track in walk.wait_for_tracks(index).tracks}
+
+    def looked_at(indices: range) -> set[str | None]:
+        for index in indices:
+            walk.play([index])
+            put(bus, keys.IDENTITIES, look("Ada", index))
+        return names(indices[-1])
+
+    with tracker(tmp_path, bus_url, store_url) as running:
+        assert looked_at(range(1, 31)) == {"Ada"}
+        wait_for(lambda: len(events(store_url)) == 2, what="both events")
+        identified = events(store_url)[1]
+        assert (identified.type, identified.identity and identified.identity.name) == ("identified", "Ada")
+        put(bus, keys.IDENTITIES, look("Ada", 31, track_id=77))
+        put(bus, keys.IDENTITIES, b"\x93garbage")
+        wait_for(lambda: running.counted("dropped", reason="identity_of_nobody") > 0, what="the stranger to be counted")
+        wait_for(lambda: running.counted("rejected", reason="not_msgpack") == 1, what="the garbage to be counted")
+        since_s = switch(store_url, keys.RECOGNITION, controls.OFF)
+        index = 31
+        while looked_at(range(index, index + 1)) != {None}:
+            index += 1
+            time.sleep(0.05)
+        assert time.monotonic() - since_s < OBEYED_WITHIN_S + 0.5
+        switch(store_url, keys.RECOGNITION, None)
+        time.sleep(0.8)
+        assert looked_at(range(index + 1, index + 8)) == {"Ada"}
+        assert len(events(store_url)) == 2
