@@ -24,6 +24,7 @@ Reason = Literal[
     "too_close",
     "not_live",
     "too_small",
+    "last_look",
     "camera_silent",
     "gone",
     # What the owner asks for besides.
@@ -43,9 +44,11 @@ Reason = Literal[
     "store_away",
     "broker_away",
     "not_confirmed",
+    "not_permitted",
     # What did not.
     "all_fulfilled",
     "confirmed",
+    "nobody_listens",
     "event",
 ]
 """Why; `docs/unlocking.md` says what each means."""

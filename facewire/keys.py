@@ -76,6 +76,10 @@ def health(service: str, instance: str) -> str:
     return f"health:{service}:{instance}"
 
 
+PINS = "pins"
+"""Hash on `store`: for each lock that has one, the salted hash of its PIN."""
+
+
 def unlocking(lock: str) -> str:
     """Name the field of `controls` that says whether a lock may open; it may only while it holds `on`."""
     return f"unlocking:{lock}"
