@@ -46,7 +46,7 @@ class StoreMemory:
     """A `Memory` in Redis.
 
     Args:
-        store: the store, by a connection that no other thread waits in.
+        store: the store.
     """
 
     def __init__(self, store: Link) -> None:

@@ -18,7 +18,7 @@ EXPIRES_NS = 2 * NS_PER_S
 
 Outcome = Literal["sent", "nobody_listens", "not_permitted", "unconfirmed", "away"]
 """`unconfirmed`: it was handed over, and nobody knows whether it arrived; `away`: it surely was not."""
-_VERDICTS: dict[Outcome, tuple[Verdict, Reason]] = {
+VERDICTS: dict[Outcome, tuple[Verdict, Reason]] = {
     "sent": ("sent", "confirmed"),
     "nobody_listens": ("sent", "nobody_listens"),
     "not_permitted": ("refused", "not_permitted"),
@@ -113,7 +113,7 @@ class Opener:
         else:
             expires_ns = later.wall_ns + EXPIRES_NS
             message = command(lock, "UNLOCK", granted.id, expires_ns, self._topics)
-            verdict, reason = _VERDICTS[self._line.send(message, granted.id, expires_ns)]
+            verdict, reason = VERDICTS[self._line.send(message, granted.id, expires_ns)]
             self._audit.state(subject, verdict, reason, self._clock(), granted.id)
 
 

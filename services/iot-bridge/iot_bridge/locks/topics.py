@@ -14,6 +14,7 @@ PENDING = "pending"
 """`ON` while it waits for a second factor; retained."""
 PIN, CONFIRM, SWITCH = "pin", "confirm", "unlocking/set"
 """Where the home is heard."""
+CONFIRMED = b"CONFIRM"
 
 
 @dataclass(frozen=True, slots=True)
