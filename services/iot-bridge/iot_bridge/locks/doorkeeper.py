@@ -52,6 +52,7 @@ class Doorkeeper:
         opener: takes the last steps.
         audit: the log.
         clock: tells the moment.
+        matches: compares a PIN with the hash of one.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class Doorkeeper:
         opener: Opener,
         audit: Audit,
         clock: Callable[[], Moment],
+        matches: Callable[[bytes, str], bool] = is_right,
     ) -> None:
+        self._matches = matches
         self._locks = locks
         self._may = may
         self._memory = memory
@@ -169,7 +172,9 @@ class Doorkeeper:
 
     def _say(self, subject: Subject, place: _Place, reason: Reason, now: Moment, *, factor_given: bool) -> None:
         if reason == "second_factor":
-            if place not in self._pending or self._pending[place] < now.steady_ns:
+            if self._pending.get(place, 0) < now.steady_ns:
+                # Whoever has waited longest stays first.
+                self._pending.pop(place, None)
                 self._audit.state(subject, "pending", reason, now)
             self._pending[place] = now.steady_ns + PENDING_NS
         elif reason != "too_few_looks" or factor_given:
@@ -177,10 +182,10 @@ class Doorkeeper:
 
     def _no_rule(self, place: _Place, judged: Judged, now: Moment) -> Reason | None:
         shown = self._sights[place.camera].newest()
-        if judged.person is None or shown is None:
+        track = None if shown is None else shown.tracks.get(place.track_id)
+        if judged.person is None or track is None:
             return "no_rule"
-        zones = shown.tracks[place.track_id].zones
-        return None if place.lock in self._may(place.camera, judged.person, zones, now.wall_ns) else "no_rule"
+        return None if place.lock in self._may(place.camera, judged.person, track.zones, now.wall_ns) else "no_rule"
 
     def _count(self, unlocking: Unlocking, place: _Place, judged: Judged, now: Moment) -> None:
         """Rule 12: an attempt is as many looks as a decision is taken from."""
@@ -233,7 +238,7 @@ class Doorkeeper:
         # It counts as a failure until it proves right: else a store that goes at the right moment gives tries away.
         after = failed(record, unlocking, now)
         self._memory.keep(given.lock, stored(after, now))
-        if is_right(given.payload, kept):
+        if self._matches(given.payload, kept):
             self._memory.keep(given.lock, stored(record, now))
             return None
         self._say_locked_out(Subject(given.lock), after, now)
