@@ -50,6 +50,9 @@ CONTROLS = "controls"
 RECOGNITION, DETECT_EVERY, BACKEND = "recognition", "detect_every", "backend"
 """Fields of `controls` that speak of the whole node."""
 
+PINS = "pins"
+"""Hash on `store`: for each lock that has one, the salted hash of its PIN."""
+
 
 def detection(camera: str) -> str:
     """Name the field of `controls` that says whether faces are looked for."""
@@ -59,9 +62,6 @@ def detection(camera: str) -> str:
 def privacy(camera: str) -> str:
     """Name the field of `controls` that says whether a camera's pictures stay in capture."""
     return f"privacy:{camera}"
-
-CONTROLS = "controls"
-"""Hash on `store`: what the home has switched; a field that is not there is as the environment says."""
 
 
 GREETED = "greeted"
@@ -74,10 +74,6 @@ GREETINGS = "greetings"
 def health(service: str, instance: str) -> str:
     """Name the heartbeat hash of one instance of a service (on `bus`, expires 10 s after a beat)."""
     return f"health:{service}:{instance}"
-
-
-PINS = "pins"
-"""Hash on `store`: for each lock that has one, the salted hash of its PIN."""
 
 
 def unlocking(lock: str) -> str:

@@ -21,9 +21,9 @@ class Outcome:
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, script: bytes) -> None:
-        """Play one more sequence."""
-        world = played(script)
+    def add(self, script: bytes, world: World | None = None) -> None:
+        """Play one more sequence, in a world of its own or in this one, which must be new."""
+        world = played(script, world or World())
         allowed, opened = Counter(Oracle(world.history, LOCKS).allowed()), Counter(world.opened)
         self.sequences += 1
         self.unlocks += opened.total()
@@ -42,9 +42,8 @@ class Outcome:
         self.reasons += other.reasons
 
 
-def played(script: bytes) -> World:
+def played(script: bytes, world: World) -> World:
     """Return the world after a sequence; each two bytes are a step."""
-    world = World()
     for code, argument in zip(script[::2], script[1::2], strict=False):
         world.step(code, argument)
     return world

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 from iot_bridge.locks.audit import Audit
 from iot_bridge.locks.doorkeeper import Doorkeeper, Factor
+from iot_bridge.locks.line import LockLine
+from iot_bridge.locks.memory import StoreMemory
 from iot_bridge.locks.model import Evidence, Lock, Unlocking
 from iot_bridge.locks.opening import Opener
 from iot_bridge.topics import Topics
 
 from facewire.messages import Identity, Track, Tracks
-from tests.unlocking.fakes import FAULTS, PIN, SECOND, Broker, Clock, Fault, Store
+from tests.unlocking.fakes import FAULTS, PIN, SECOND, Broker, Clock, Fault, Shelf, Store, Wire
 
 QUICK: dict[str, Any] = {"cooldown_s": 4, "failures": 2, "failures_within_s": 20, "lockout_s": 12}
 LOCKS = {
@@ -61,13 +63,19 @@ class World:
     seq: int = 0
     size: float = 100.0
     said: list[Identity] = field(default_factory=list)
+    shelf: Shelf | StoreMemory = field(default_factory=Shelf)
+    line: Wire | LockLine = field(default_factory=Wire)
+    on: set[str] = field(default_factory=lambda: {"front", "gate", "shed"})
     store: Store = field(init=False)
     broker: Broker = field(init=False)
     keeper: Doorkeeper = field(init=False)
 
     def __post_init__(self) -> None:
-        self.store = Store(self.clock, self.fault, on={"front", "gate", "shed"}, pins={"gate": PIN.decode()})
-        self.broker = Broker(self.clock, self.fault, self.store)
+        for lock in self.on:
+            self.shelf.switch(lock, on=True)
+        self.shelf.set_pin("gate", PIN.decode())
+        self.store = Store(self.clock, self.fault, self.shelf)
+        self.broker = Broker(self.clock, self.fault, self.store, self.line)
         self.start()
 
     def start(self) -> None:
@@ -119,7 +127,7 @@ class World:
         self.history.append(
             Happened(
                 *(kind, what, self.clock.wall_ns, self.clock.steady_ns, self.run),
-                *(self.broker.is_there, self.store.is_there, frozenset(self.store.on), self.ruled, self.fault.kind),
+                *(self.broker.is_there, self.store.is_there, frozenset(self.on), self.ruled, self.fault.kind),
             )
         )
         before = len(self.broker.sent)
@@ -224,7 +232,9 @@ def _store(world: World, _argument: int) -> None:
 
 
 def _switch(world: World, argument: int) -> None:
-    world.store.on ^= {("front", "gate", "shed")[argument % 3]}
+    lock = ("front", "gate", "shed")[argument % 3]
+    world.on ^= {lock}
+    world.shelf.switch(lock, on=lock in world.on)
 
 
 def _rule(world: World, argument: int) -> None:

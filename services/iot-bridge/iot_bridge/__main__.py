@@ -1,4 +1,4 @@
-"""`python -m iot_bridge` runs the service; `python -m iot_bridge check [FILE]` says what the rules mean."""
+"""`python -m iot_bridge` runs the service; `check [FILE]` says what the rules mean, `pin LOCK` sets a lock's PIN."""
 
 import sys
 import time
@@ -15,10 +15,14 @@ from iot_bridge.commands import Commands
 from iot_bridge.discovery import Node
 from iot_bridge.home import Home
 from iot_bridge.listening import ears
+from iot_bridge.locks.asking import may_open, to_lock
+from iot_bridge.locks.doors import Doors
+from iot_bridge.locks.pinning import set_pin
 from iot_bridge.people import People
 from iot_bridge.presence import CameraState
 from iot_bridge.rules.lights import LightsOff
 from iot_bridge.rules.live import LiveRules, first_rules
+from iot_bridge.rules.model import Rulebook
 from iot_bridge.rules.performing import Performer
 from iot_bridge.rules.senses import Senses, sensors
 from iot_bridge.service import run_clock, run_controls, run_events, run_stills, run_tracks
@@ -94,6 +98,7 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
     loops = [Thread(target=keep_running, args=(service, body), daemon=True) for body in bodies]
     for loop in loops:
         loop.start()
+    loops += keeping_doors(service, live, senses, home.node).start()
     keep_running(service, lambda: run_events(service, events, broker, home, performer))
     for loop in loops:
         loop.join(2.0)
@@ -102,6 +107,15 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
 def listen(broker: Broker, live: LiveRules, senses: Senses) -> None:
     """Hear the sensors that rules ask for."""
     broker.listen({sensor.topic for sensor in sensors(live.book)}, senses.hear)
+
+
+def keeping_doors(service: Service[BridgeSettings], live: LiveRules, senses: Senses, node: Node) -> Doors:
+    """Return what opens and locks locks."""
+
+    def book() -> Rulebook:
+        return live.book
+
+    return Doors(service, node.topics, lambda: live.book.locks, may_open(book, senses), to_lock(book, senses))
 
 
 def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -> Webhooks:
@@ -115,4 +129,6 @@ def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -
 
 
 if __name__ == "__main__":
-    sys.exit(check(sys.argv[2:]) if sys.argv[1:2] == ["check"] else main())
+    commands = {"check": check, "pin": set_pin}
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    sys.exit(commands[name](sys.argv[2:]) if name in commands else main())
