@@ -204,7 +204,9 @@ def test_kills_of_bridge_and_broker_bring_no_second_and_no_late_unlock(
         # Whoever comes now is let in.
         visitor.track = 100
         wait_for(
-            lambda: any(each.track_id == 100 and each.verdict == "sent" for each in decisions(store_url)), 15, last
+            lambda: any(each.track_id == 100 and each.verdict == "sent" for each in decisions(store_url)),
+            15,
+            "an unlock",
         )
         wait_for(lambda: bool(bolt.unlocks()), what="the command")
         time.sleep(2.5)
