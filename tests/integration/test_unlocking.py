@@ -16,7 +16,7 @@ import pytest
 from facewire import keys
 from facewire.link import connect
 from facewire.messages import FaceEvent
-from tests.integration.bridge import bridging, fields, holds, kept, listening
+from tests.integration.bridge import CONFIG, bridging, fields, holds, kept, listening
 from tests.integration.doors import (
     COMMANDS,
     LOCK,
@@ -97,6 +97,13 @@ def test_a_door_opens_for_a_live_face_only_once_its_owner_has_switched_it_on(
         found = kept(broker_port, "latecomer")
         assert (found[f"{LOCK}/unlocking"], found[f"{LOCK}/locked_out"]) == (b"ON", b"OFF")
         assert not {COMMANDS, f"{LOCK}/decision"} & set(found)
+
+        assert "lock.front.unlocking" in json.loads(found[CONFIG])["cmps"]
+        (tmp_path / "rules.yaml").write_text("locks:\n", encoding="utf-8")
+        wait_for(lambda: "lock.front.unlocking" not in json.loads(home.latest(CONFIG))["cmps"], what="the farewell")
+        home.wait(f"{LOCK}/unlocking", b"")
+        visitor.come(1.0)
+        assert len(bolt.heard) == 1
 
 
 def test_a_pin_is_asked_for_and_wrong_ones_lock_the_door_out_even_over_a_restart(

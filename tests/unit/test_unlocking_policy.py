@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from iot_bridge.discovery import Node
 from iot_bridge.locks.audit import Audit, Subject
 from iot_bridge.locks.commands import Word, command
 from iot_bridge.locks.doorkeeper import Factor
@@ -402,7 +403,7 @@ def test_locking_is_done_once_for_each_event_and_its_refusal_written() -> None:
 
 
 def test_each_lock_that_may_open_has_its_entities_and_no_message_of_theirs_is_kept() -> None:
-    found = lock_components(LOCKS, TOPICS, lambda key, component: component | {"unique_id": key})
+    found = lock_components(Node(TOPICS, "Door", "homeassistant"), LOCKS)
     assert set(found) == {
         *(
             f"lock.{name}.{leaf}"

@@ -17,6 +17,7 @@ from iot_bridge.home import Home
 from iot_bridge.listening import ears
 from iot_bridge.locks.asking import may_open, to_lock
 from iot_bridge.locks.doors import Doors
+from iot_bridge.locks.entities import lock_components
 from iot_bridge.locks.pinning import set_pin
 from iot_bridge.people import People
 from iot_bridge.presence import CameraState
@@ -49,6 +50,7 @@ def main() -> int:
             zones,
             settings.detect_every_max,
             stills=settings.still_every_s > 0,
+            parts=[lambda node: lock_components(node, live.book.locks)],
         )
         will = Publication(topics.availability, b"offline", retain=True)
         broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
@@ -81,9 +83,12 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
     events = GroupReader(service.store, service.intake, keys.EVENTS, group="iot-bridge", consumer="iot-bridge-1")
 
     def look() -> None:
+        locks = live.book.locks
         if live.look():
             listen(broker, live, senses)
             note_silence(service, live.book)
+        if live.book.locks != locks:
+            home.redescribe(lock_components(home.node, locks))
 
     bodies = [
         lambda: run_tracks(service, tracks, home),

@@ -1,35 +1,31 @@
 """Describe each lock that may open to Home Assistant: its switch, what was decided, lockout, and the second factor."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from collections.abc import Mapping
+from typing import get_args
 
 from facewire.audit import Verdict
+from iot_bridge.discovery.node import Components, Node, named
 from iot_bridge.locks.model import Lock
 from iot_bridge.locks.topics import CONFIRM, CONFIRMED, DECISION, LOCKED_OUT, PENDING, PIN, SWITCH, UNLOCKING, of_lock
 from iot_bridge.topics import Topics
 
-Component = dict[str, Any]
 
-
-def lock_components(
-    locks: Mapping[str, Lock], topics: Topics, named: Callable[[str, Component], Component]
-) -> dict[str, Component]:
+def lock_components(node: Node, locks: Mapping[str, Lock]) -> Components:
     """Return the components by their keys.
 
     Args:
+        node: who speaks.
         locks: all there are; one that can only be locked has nothing to show.
-        topics: the bridge's own.
-        named: gives a component of a key the names that no other has.
     """
-    found: dict[str, Component] = {}
+    found: Components = {}
     for lock in locks.values():
         if lock.unlocking is not None:
-            described = _of_every_lock(lock, topics) | _factor(lock, lock.unlocking.second_factor, topics)
+            described = _of_every_lock(lock, node.topics) | _factor(lock, lock.unlocking.second_factor, node.topics)
             found |= {f"lock.{lock.name}.{leaf}": entity for leaf, entity in described.items()}
-    return {key: named(key, component) for key, component in found.items()}
+    return {key: named(node, key, component) for key, component in found.items()}
 
 
-def _of_every_lock(lock: Lock, topics: Topics) -> dict[str, Component]:
+def _of_every_lock(lock: Lock, topics: Topics) -> Components:
     return {
         "unlocking": {
             "p": "switch",
@@ -55,13 +51,11 @@ def _of_every_lock(lock: Lock, topics: Topics) -> dict[str, Component]:
     }
 
 
-def _factor(lock: Lock, factor: str, topics: Topics) -> dict[str, Component]:
+def _factor(lock: Lock, factor: str, topics: Topics) -> Components:
     if factor == "none":
         return {}
     pending = of_lock(topics, lock.name, PENDING)
-    waits: dict[str, Component] = {
-        "pending": {"p": "binary_sensor", "name": f"Waits for {lock.name}", "stat_t": pending}
-    }
+    waits: Components = {"pending": {"p": "binary_sensor", "name": f"Waits for {lock.name}", "stat_t": pending}}
     if factor == "confirm":
         button = {
             "p": "button",

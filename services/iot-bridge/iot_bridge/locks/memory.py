@@ -54,8 +54,10 @@ class StoreMemory:
 
     def is_on(self, lock: str) -> bool:
         """Say whether the owner has switched unlocking on."""
-        said: Any = self._once(lambda client: client.hget(keys.CONTROLS, keys.unlocking(lock)))
-        return bool(said == ON.encode())
+        fields = [keys.unlocking(lock), keys.RECOGNITION]
+        said: Any = self._once(lambda client: client.hmget(keys.CONTROLS, fields))
+        # Who switches recognition off wants nobody recognized, here neither.
+        return bool(said[0] == ON.encode() and said[1] != OFF.encode())
 
     def switch(self, lock: str, *, on: bool) -> None:
         """Switch unlocking on or off."""
