@@ -49,7 +49,6 @@ Reason = Literal[
     "all_fulfilled",
     "confirmed",
     "nobody_listens",
-    "event",
 ]
 """Why; `docs/unlocking.md` says what each means."""
 

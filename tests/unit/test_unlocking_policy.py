@@ -378,7 +378,7 @@ def test_what_is_no_switch_of_a_shelly_is_no_lock(address: str) -> None:
 def test_locking_is_done_once_for_each_event_and_its_refusal_written() -> None:
     clock, fault = Clock(), Fault()
     store = Store(clock, fault, Shelf())
-    store.log.append(Decision("x", "front", "LOCK", "granted", "event", 1, None, None, None, None))
+    store.log.append(Decision("x", "front", "LOCK", "granted", "all_fulfilled", 1, None, None, None, None))
     broker = Broker(clock, fault, store, Wire())
     locker = Locker(store, broker, Audit(store, lambda _decision: None), clock, TOPICS)
     ada = FaceEvent("door-1-left", "left", "door", 1, Person("Ada", 0.7), clock.wall_ns, clock.wall_ns)

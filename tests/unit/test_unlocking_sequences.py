@@ -14,17 +14,20 @@ from tests.unlocking.fakes import SECOND, Store
 from tests.unlocking.sequences import STEPS, Outcome, run_policy_sequences
 
 SEQUENCES = 10_000
+# So many of them follow from a seed, whatever Hypothesis comes upon.
+SEEDED = 1_500
 # Of locking, of the real line, and of a PIN that was never set: other tests have these.
-NOT_HERE = {"late_event", "event", "nobody_listens", "not_permitted", "no_pin"}
+NOT_HERE = {"late_event", "nobody_listens", "not_permitted", "no_pin"}
 FORBIDDEN, MISSING = "forbidden", "missing"
 TESTS = policy._tests
 
 
 def test_ten_thousand_sequences_open_what_the_policy_allows_once_and_nothing_else() -> None:
-    everything = Outcome()
+    everything = run_policy_sequences(SEEDED, seed=1)
+    assert everything.forbidden == everything.missing == []
 
     @settings(
-        max_examples=SEQUENCES,
+        max_examples=SEQUENCES - SEEDED,
         deadline=None,
         derandomize=True,
         database=None,

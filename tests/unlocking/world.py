@@ -178,6 +178,14 @@ def _old(world: World, argument: int) -> None:
     world.see(captured_ns=world.clock.wall_ns - (argument % 30) * SECOND // 8)
 
 
+def _slow_recognizer(world: World, argument: int) -> None:
+    """Look at somebody new, first too late, then in time: too few looks, or just enough."""
+    world.track += 1
+    world.see(captured_ns=world.clock.wall_ns - SECOND - (argument % 16) * SECOND // 8)
+    for _ in range(1 + argument % 3):
+        world.see()
+
+
 def _future(world: World, argument: int) -> None:
     world.see(captured_ns=world.clock.wall_ns + (1 + argument % 8) * SECOND // 8)
 
@@ -269,7 +277,8 @@ _TABLE: list[tuple[int, Action]] = [
     (4, _replay),
     (3, _reordered),
     (2, _same_picture),
-    (3, _old),
+    (2, _old),
+    (2, _slow_recognizer),
     (2, _future),
     (4, _somebody),
     (4, _weak),
