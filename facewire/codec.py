@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgpack
 import msgspec
 
+from facewire.audit import Decision
 from facewire.messages import Detections, FaceEvent, Frame, Identity, InsaneValueError, Message, Tracks, Wish
 
 M = TypeVar("M", bound=Message)
@@ -21,6 +22,7 @@ LIMIT_BYTES: dict[object, int] = {
     FaceEvent: 2**19,
     Wish: 2**12,
     Identity: 2**12,
+    Decision: 2**12,
 }
 
 

@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 
+from facewire.audit import Decision
 from facewire.messages import Detections, FaceEvent, Frame, Identity, Message, Tracks, Wish
 
 
@@ -30,6 +31,8 @@ TRACKS = Stream("tracks", Tracks, maxlen=256, exact=False)
 WISHES = Stream("wishes", Wish, maxlen=8, exact=False)
 IDENTITIES = Stream("identities", Identity, maxlen=256, exact=False)
 EVENTS = Stream("events", FaceEvent, maxlen=100_000, exact=False)
+# Nothing ever removes an entry but newer ones: it tells who was let in, and who was not.
+AUDIT = Stream("audit", Decision, maxlen=100_000, exact=False)
 
 FIELD = b"m"
 """The one field of every stream entry."""
@@ -46,6 +49,9 @@ CONTROLS = "controls"
 """Hash on `store`: what the home has switched; a field that is not there is as the environment says."""
 RECOGNITION, DETECT_EVERY, BACKEND = "recognition", "detect_every", "backend"
 """Fields of `controls` that speak of the whole node."""
+
+PINS = "pins"
+"""Hash on `store`: for each lock that has one, the salted hash of its PIN."""
 
 
 def detection(camera: str) -> str:
@@ -68,3 +74,18 @@ GREETINGS = "greetings"
 def health(service: str, instance: str) -> str:
     """Name the heartbeat hash of one instance of a service (on `bus`, expires 10 s after a beat)."""
     return f"health:{service}:{instance}"
+
+
+def unlocking(lock: str) -> str:
+    """Name the field of `controls` that says whether a lock may open; it may only while it holds `on`."""
+    return f"unlocking:{lock}"
+
+
+def lock_record(lock: str) -> str:
+    """Name the hash on `store` with what must outlive the bridge: failures, lockout, the last unlock."""
+    return f"lock:{lock}"
+
+
+def decided(decision: str) -> str:
+    """Name the key on `store` that is there once a decision was claimed, so that it is carried out once at the most."""
+    return f"decided:{decision}"

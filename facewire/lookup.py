@@ -6,6 +6,7 @@ from typing import Any
 import redis
 
 from facewire import codec, keys
+from facewire.audit import Decision
 from facewire.messages import FaceEvent, Frame
 
 
@@ -34,6 +35,18 @@ def latest_events(client: redis.Redis, count: int) -> list[StoredEvent]:
     """Return the latest events, newest first."""
     entries: Any = client.xrevrange(keys.EVENTS.key(), count=count)
     return _stored(entries)
+
+
+def latest_decisions(client: redis.Redis, count: int) -> list[tuple[str, Decision]]:
+    """Return the latest decisions about locks, newest first, each with the id under which the store keeps it."""
+    entries: Any = client.xrevrange(keys.AUDIT.key(), count=count)
+    found = []
+    for entry_id, fields in entries:
+        try:
+            found.append((entry_id.decode(), codec.decode(fields[keys.FIELD], Decision)))
+        except (codec.RejectedMessageError, KeyError):
+            continue
+    return found
 
 
 def event(client: redis.Redis, entry_id: str) -> StoredEvent | None:

@@ -5,10 +5,12 @@ back; the checks in `__post_init__` run on both roads, so an insane message is n
 """
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from facewire import sanity
+from facewire.audit import Decision
 
 Xyxy = tuple[float, float, float, float]
 """Left, top, right, bottom in float pixels of the original frame."""
@@ -17,7 +19,7 @@ Point = tuple[float, float]
 Landmarks = tuple[Point, Point, Point, Point, Point]
 """Right eye, left eye, nose, right and left mouth corner (the face's own right and left)."""
 
-CAMERA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+CAMERA_NAME = sanity.CAMERA_NAME
 PLACE_NAME = CAMERA_NAME
 """What zones, lines and directions are called: fit for a topic, an entity's id and an event's id."""
 PLACES_LIMIT = 64
@@ -27,13 +29,8 @@ FACES_LIMIT = 512
 CHANNELS = {"bgr24": 3, "gray8": 1}
 
 
-class InsaneValueError(ValueError):
-    """A field's type is right and its value cannot be true."""
-
-
-def _require(truth: bool, complaint: str) -> None:  # noqa: FBT001  it reads as a sentence
-    if not truth:
-        raise InsaneValueError(complaint)
+InsaneValueError = sanity.InsaneValueError
+_require = sanity.require
 
 
 def _require_finite(values: Iterable[float], name: str, limit: float = COORDINATE_LIMIT_PX) -> None:
@@ -284,4 +281,4 @@ class Wish:
             _require(1 <= frames <= EVERY_LIMIT, f"frames per detection are not within 1..{EVERY_LIMIT}")
 
 
-Message = Frame | Detections | Tracks | FaceEvent | Wish | Identity
+Message = Frame | Detections | Tracks | FaceEvent | Wish | Identity | Decision

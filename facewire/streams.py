@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import redis
 
 from facewire import codec, keys
+from facewire.audit import Decision
 from facewire.link import Link, RedisAwayError
 from facewire.log import Log, Seldom
 from facewire.messages import FaceEvent, Frame, Message
@@ -107,7 +108,7 @@ class Publisher:
         Raises:
             RedisAwayError: the server is away; the message is still the caller's.
         """
-        camera = "" if isinstance(message, FaceEvent) else message.camera
+        camera = "" if isinstance(message, FaceEvent | Decision) else message.camera
         entry_id = f"{message.seq}-0" if isinstance(message, Frame) else "*"
         fields: Any = {keys.FIELD: codec.encode(message)}
         self._link.once(

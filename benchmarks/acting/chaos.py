@@ -52,7 +52,7 @@ def chaos(kills: int, events: int, seed: int) -> dict[str, Any]:
 def _late(unlocks: list[Heard]) -> int:
     """Count the commands that came after their expiry, or a second time."""
     commands = [json.loads(each.payload) for each in unlocks]
-    late = sum(each.at_ns > told["expires_ns"] for each, told in zip(unlocks, commands, strict=True))
+    late: int = sum(each.at_ns > told["expires_ns"] for each, told in zip(unlocks, commands, strict=True))
     return late + len(commands) - len({told["id"] for told in commands})
 
 

@@ -27,7 +27,7 @@ from facewire.metrics import Metrics
 from facewire.shapes import Area, Layout, Line
 from facewire.streams import Intake, Publisher, announce
 from tests.servers import wait_for
-from tests.unit.messages import CROSSED, EVENT, LEFT_ZONE, TRACK
+from tests.unit.messages import CROSSED, DECISION, EVENT, LEFT_ZONE, TRACK
 
 # A stream that should end and does not would else be read for five minutes.
 pytestmark = pytest.mark.timeout(60)
@@ -181,6 +181,20 @@ def test_an_event_tells_who_it_was_and_shows_the_snapshot(client: FlaskClient, b
     assert client.get(f"/events/{left['entry_id']}/snapshot.jpg").status_code == 404
 
 
+def test_decisions_about_locks_are_listed_with_their_reason_newest_first(
+    client: FlaskClient, bus: Link, bus_url: str
+) -> None:
+    put(bus, keys.AUDIT, DECISION)
+    connect(bus_url).xadd(keys.AUDIT.key(), {"m": b"garbage"})
+    put(bus, keys.AUDIT, replace(DECISION, verdict="sent", reason="confirmed", person="Zoë <b>", track_id=None))
+    answer = client.get("/api/decisions?limit=5")
+    assert answer.status_code == 200
+    sent, refused = answer.get_json()["decisions"]
+    assert (sent["verdict"], sent["reason"], sent["person"], sent["track_id"]) == ("sent", "confirmed", "Zoë <b>", None)
+    assert (refused["lock"], refused["verdict"], refused["reason"]) == ("front", "refused", "not_live")
+    assert len(client.get("/api/decisions?limit=1").get_json()["decisions"]) == 1
+
+
 @pytest.mark.parametrize(
     "entry_id",
     [
@@ -201,7 +215,9 @@ def test_an_unknown_camera_is_not_found(client: FlaskClient, bus: Link, camera: 
     assert client.get(f"/stream/{camera}.mjpg").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/api/health", "/api/cameras", "/api/events", "/events/1-1/snapshot.jpg"])
+@pytest.mark.parametrize(
+    "path", ["/api/health", "/api/cameras", "/api/events", "/api/decisions", "/events/1-1/snapshot.jpg"]
+)
 def test_while_redis_is_away_it_says_so(lost: FlaskClient, path: str) -> None:
     answer = lost.get(path)
     assert answer.status_code == 503

@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 from hypothesis import strategies as st
 
+from facewire.audit import Decision, Reason, Verdict
 from facewire.messages import (
     CHANNELS,
     EVERY_LIMIT,
@@ -48,6 +49,18 @@ CROSSED = replace(
 )
 WISH = Wish("door", 7, 1_700_000_000_000_000_007, 2, 12, "lost face")
 IDENTITY = Identity("door", 3, 7, 1_700_000_000_000_000_007, "ada-2", "Ada", 0.75, 0.25, 0.875)
+DECISION = Decision(
+    "front-4f2a",
+    "front",
+    "UNLOCK",
+    "refused",
+    "not_live",
+    1_700_000_000_000_000_300,
+    "Ada",
+    "door",
+    3,
+    1_700_000_000_000_000_007,
+)
 EXAMPLES: dict[str, Message] = {
     "frame": FRAME,
     "detections": DETECTIONS,
@@ -60,6 +73,7 @@ EXAMPLES: dict[str, Message] = {
     "event_identified": IDENTIFIED,
     "wish": WISH,
     "identity": IDENTITY,
+    "decision": DECISION,
 }
 
 PLACELESS: tuple[Literal["appeared", "identified", "unknown", "left"], ...] = (
@@ -156,5 +170,18 @@ any_message: st.SearchStrategy[Message] = st.one_of(
         st.floats(-1, 1),
         st.floats(0, 2),
         st.none() | shares,
+    ),
+    st.builds(
+        Decision,
+        st.text(min_size=1, max_size=128),
+        cameras,
+        st.sampled_from(("UNLOCK", "LOCK")),
+        st.sampled_from(get_args(Verdict)),
+        st.sampled_from(get_args(Reason)),
+        stamps,
+        st.none() | st.text(min_size=1, max_size=128),
+        st.none() | cameras,
+        st.none() | st.integers(1, 2**63 - 1),
+        st.none() | stamps,
     ),
 )

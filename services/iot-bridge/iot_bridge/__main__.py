@@ -1,4 +1,4 @@
-"""`python -m iot_bridge` runs the service; `python -m iot_bridge check [FILE]` says what the rules mean."""
+"""`python -m iot_bridge` runs the service; `check [FILE]` says what the rules mean, `pin LOCK` sets a lock's PIN."""
 
 import sys
 import time
@@ -15,10 +15,15 @@ from iot_bridge.commands import Commands
 from iot_bridge.discovery import Node
 from iot_bridge.home import Home
 from iot_bridge.listening import ears
+from iot_bridge.locks.asking import may_open, to_lock
+from iot_bridge.locks.doors import Doors
+from iot_bridge.locks.entities import lock_components
+from iot_bridge.locks.pinning import set_pin
 from iot_bridge.people import People
 from iot_bridge.presence import CameraState
 from iot_bridge.rules.lights import LightsOff
 from iot_bridge.rules.live import LiveRules, first_rules
+from iot_bridge.rules.model import Rulebook
 from iot_bridge.rules.performing import Performer
 from iot_bridge.rules.senses import Senses, sensors
 from iot_bridge.service import run_clock, run_controls, run_events, run_stills, run_tracks
@@ -45,6 +50,7 @@ def main() -> int:
             zones,
             settings.detect_every_max,
             stills=settings.still_every_s > 0,
+            parts=[lambda node: lock_components(node, live.book.locks)],
         )
         will = Publication(topics.availability, b"offline", retain=True)
         broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
@@ -77,9 +83,12 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
     events = GroupReader(service.store, service.intake, keys.EVENTS, group="iot-bridge", consumer="iot-bridge-1")
 
     def look() -> None:
+        locks = live.book.locks
         if live.look():
             listen(broker, live, senses)
             note_silence(service, live.book)
+        if live.book.locks != locks:
+            home.redescribe(lock_components(home.node, locks))
 
     bodies = [
         lambda: run_tracks(service, tracks, home),
@@ -94,6 +103,7 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
     loops = [Thread(target=keep_running, args=(service, body), daemon=True) for body in bodies]
     for loop in loops:
         loop.start()
+    loops += keeping_doors(service, live, senses, home.node).start()
     keep_running(service, lambda: run_events(service, events, broker, home, performer))
     for loop in loops:
         loop.join(2.0)
@@ -102,6 +112,15 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
 def listen(broker: Broker, live: LiveRules, senses: Senses) -> None:
     """Hear the sensors that rules ask for."""
     broker.listen({sensor.topic for sensor in sensors(live.book)}, senses.hear)
+
+
+def keeping_doors(service: Service[BridgeSettings], live: LiveRules, senses: Senses, node: Node) -> Doors:
+    """Return what opens and locks locks."""
+
+    def book() -> Rulebook:
+        return live.book
+
+    return Doors(service, node.topics, lambda: live.book.locks, may_open(book, senses), to_lock(book, senses))
 
 
 def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -> Webhooks:
@@ -115,4 +134,6 @@ def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -
 
 
 if __name__ == "__main__":
-    sys.exit(check(sys.argv[2:]) if sys.argv[1:2] == ["check"] else main())
+    commands = {"check": check, "pin": set_pin}
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    sys.exit(commands[name](sys.argv[2:]) if name in commands else main())

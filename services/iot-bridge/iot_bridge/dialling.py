@@ -26,6 +26,7 @@ def make_client(
     *,
     clean_session: bool | None = None,
     protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+    reconnects: bool = True,
 ) -> Client:
     """Return a client that is not connected yet.
 
@@ -34,13 +35,19 @@ def make_client(
         name: the client's id.
         clean_session: whether the broker forgets this client with its connection; None for MQTT 5, which asks later.
         protocol: which MQTT it speaks.
+        reconnects: whether it connects again by itself, and then sends again what was not confirmed.
 
     Raises:
         OperatorError: a certificate or key cannot be used.
     """
     transport: Literal["unix", "tcp"] = "unix" if settings.mqtt_is_socket else "tcp"
     client = Client(
-        CallbackAPIVersion.VERSION2, name, clean_session=clean_session, protocol=protocol, transport=transport
+        CallbackAPIVersion.VERSION2,
+        name,
+        clean_session=clean_session,
+        protocol=protocol,
+        transport=transport,
+        reconnect_on_failure=reconnects,
     )
     client.on_socket_open = lambda _client, _userdata, connection: _send_at_once(connection)
     if settings.mqtt_username:

@@ -176,6 +176,16 @@ class Home:
             self._former = former_platforms(payload)
             self._settled_s = self._clock() + SETTLED_AFTER_S
 
+    def redescribe(self, were: Components) -> None:
+        """Describe the device anew, since other parts of the bridge have changed.
+
+        Args:
+            were: what those parts described before; what is no more of it is removed.
+        """
+        with self._lock:
+            leaving = gone({key: entity["p"] for key, entity in were.items()}, components(self.node, self._known))
+            self._say(self._farewell(leaving) or [device_publication(self.node, self._known)])
+
     def say_everything(self) -> None:
         """Say all that a broker or a Home Assistant without memory must be told."""
         with self._lock:

@@ -1,6 +1,6 @@
 """The dashboard's pages and interfaces.
 
-Reads `frames:{camera}`, `tracks:{camera}` and heartbeats (bus) and `events` (store); writes HTTP.
+Reads `frames:{camera}`, `tracks:{camera}` and heartbeats (bus) and `events` and `audit` (store); writes HTTP.
 """
 
 import re
@@ -57,6 +57,7 @@ def create_app(
     _health(app, bus)
     _cameras(app, bus, layouts, controls)
     _events(app, store)
+    _decisions(app, store)
     _stream(app, bus, live)
 
     @app.errorhandler(RedisAwayError)
@@ -130,6 +131,15 @@ def _events(app: Flask, store: Link) -> None:
         return Response(
             stored.event.snapshot, mimetype="image/jpeg", headers={"Cache-Control": "private, max-age=86400"}
         )
+
+
+def _decisions(app: Flask, store: Link) -> None:
+    @app.get("/api/decisions")
+    def decisions() -> Response:
+        limit = request.args.get("limit", default=20, type=int)
+        count = max(1, min(limit, MOST_EVENTS))
+        found = store.once(lambda client: lookup.latest_decisions(client, count))
+        return jsonify(decisions=[{"entry_id": name, **msgspec.to_builtins(decision)} for name, decision in found])
 
 
 def _event(stored: lookup.StoredEvent) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// The dashboard: a tile per camera, the health of every service, the latest events.
+// The dashboard: a tile per camera, the health of every service, the latest events and decisions about locks.
 
 import { parts } from "./stream.js";
 import { colour, draw } from "./drawing.js";
@@ -16,6 +16,7 @@ const SAYINGS = {
   left_zone: ({ zone, dwell_s }) => `left ${zone} after ${lasting(dwell_s)}`,
   crossed: ({ line, direction }) => `crossed ${line}: ${direction}`,
 };
+const DECIDED = { granted: "good", sent: "good", refused: "quiet", locked_out: "bad" };
 const SIGNS = { left: "→", entered: "▣", left_zone: "▢", crossed: "⇄" };
 
 const tiles = new Map();
@@ -212,18 +213,47 @@ function showEvents(events) {
   list.replaceChildren(...events.map((event) => known.get(event.entry_id) ?? eventItem(event)));
 }
 
+// ---- decisions about locks
+
+function decisionItem(decision) {
+  const item = clone("decision-template");
+  item.dataset.entry = decision.entry_id;
+  item.dataset.state = DECIDED[decision.verdict] ?? "wait";
+  const lock = document.createElement("b");
+  lock.textContent = decision.lock;
+  const asked = decision.command === "LOCK" ? "lock " : "";
+  item.querySelector(".what").append(lock, ` ${asked}${decision.verdict.replaceAll("_", " ")}`);
+  const who = [decision.person, decision.track_id && `#${decision.track_id}`, decision.camera].filter(Boolean).join(" · ");
+  text(item, ".note", [decision.reason.replaceAll("_", " "), who].filter(Boolean).join(" · "));
+  const at = new Date(decision.at_ns / 1e6);
+  const time = item.querySelector("time");
+  time.dateTime = at.toISOString();
+  time.textContent = at.toLocaleTimeString();
+  return item;
+}
+
+function showDecisions(decisions) {
+  document.getElementById("doors").hidden = !decisions.length;
+  const list = document.getElementById("decisions");
+  if (list.firstElementChild?.dataset.entry === decisions[0]?.entry_id) return;
+  const known = new Map([...list.children].map((item) => [item.dataset.entry, item]));
+  list.replaceChildren(...decisions.map((decision) => known.get(decision.entry_id) ?? decisionItem(decision)));
+}
+
 // ---- the loop
 
 async function refresh() {
   try {
-    const [cameras, health, events] = await Promise.all([
+    const [cameras, health, events, decisions] = await Promise.all([
       json("/api/cameras"),
       json("/api/health"),
       json(`/api/events?limit=${EVENT_COUNT}`),
+      json(`/api/decisions?limit=${EVENT_COUNT}`),
     ]);
     keepTiles(cameras.cameras, cameras.private);
     showHealth(health);
     showEvents(events.events);
+    showDecisions(decisions.decisions);
   } catch {
     overall("bad", "the dashboard's server is away, retrying…");
   }
