@@ -14,6 +14,7 @@ from facewire.messages import FaceEvent, Person
 from tests.compose.assistant import Assistant, home_assistant
 from tests.compose.engine import require_engine
 from tests.integration.bridge import CONFIG, JPEG, Room, Running, Store, bridging, fields, listening
+from tests.integration.doors import Visitor
 from tests.servers import mosquitto, redis_server, wait_for
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
@@ -23,6 +24,18 @@ PRESENCE = f"binary_sensor.{NODE}_door_presence"
 COUNT = f"sensor.{NODE}_door_count"
 EVENT = f"event.{NODE}_door_event"
 SNAPSHOT = f"image.{NODE}_door_snapshot"
+
+
+RULES = """
+locks:
+  front:
+    topic: gate/front/command
+    unlock: {people: [Ada], cameras: [gate], of_looks: [3, 4], second_factor: confirm}
+rules:
+  - name: Ada comes home
+    when: {event: identified, person: Ada, camera: gate}
+    do: [unlock: front]
+"""
 
 
 def identified(name: str, track: int) -> FaceEvent:
@@ -38,19 +51,21 @@ class House:
         self._folder, self._stack = folder, stack
         for name in ("bus", "store", "mqtt", "home", "bridge"):
             (folder / name).mkdir()
-        self._bus_url = stack.enter_context(redis_server(folder / "bus"))
+        self._rules = folder / "rules.yaml"
+        self._rules.write_text(RULES, encoding="utf-8")
+        self.bus_url = stack.enter_context(redis_server(folder / "bus"))
         self._store_url = stack.enter_context(redis_server(folder / "store", append_only=True))
         self.port = stack.enter_context(mosquitto(folder / "mqtt"))
         self.assistant: Assistant = stack.enter_context(home_assistant(folder / "home", self.port))
         self.store = Store(connect(self._store_url))
-        self.room = Room(self._bus_url)
+        self.room = Room(self.bus_url)
         stack.callback(self.room.close)
         self.bridge = self.start_bridge()
 
     def start_bridge(self) -> Running:
         """Start the bridge, or another after one was killed."""
         self.bridge = self._stack.enter_context(
-            bridging(self._folder / "bridge", self._bus_url, self._store_url, self.port)
+            bridging(self._folder / "bridge", self.bus_url, self._store_url, self.port, RULES_FILE=str(self._rules))
         )
         return self.bridge
 
@@ -138,6 +153,27 @@ def test_the_live_picture_arrives(house: House) -> None:
     still = f"camera.{NODE}_door_still"
     wait_for(lambda: house.assistant.picture(still).startswith(b"\xff\xd8"), 15, "a picture")
     house.room.pictures = False
+
+
+def test_a_door_opens_when_home_assistant_confirms_who_stands_there(house: House) -> None:
+    switch, confirm = f"switch.{NODE}_lock_front_unlocking", f"button.{NODE}_lock_front_confirm"
+    pending, decision = f"binary_sensor.{NODE}_lock_front_pending", f"event.{NODE}_lock_front_decision"
+    visitor = Visitor(house.bus_url, "gate")
+    try:
+        with listening(house.port, "gate") as gate:
+            house.assistant.wait(switch, "off")
+            house.assistant.do("switch.turn_on", entity_id=switch)
+            house.assistant.wait(switch, "on")
+            visitor.track = 1
+            house.assistant.wait(pending, "on")
+            assert gate.payloads("gate/front/command") == []
+            house.assistant.do("button.press", entity_id=confirm)
+            wait_for(lambda: len(gate.payloads("gate/front/command")) == 1, what="the command")
+            assert json.loads(gate.latest("gate/front/command"))["command"] == "UNLOCK"
+            told = "attributes"
+            wait_for(lambda: house.assistant.states()[decision][told].get("event_type") == "sent", what="the decision")
+    finally:
+        visitor.close()
 
 
 def test_entities_go_unavailable_with_the_bridge_and_return(house: House) -> None:

@@ -49,9 +49,11 @@ class Visitor:
 
     Args:
         bus_url: the bus.
+        camera: the camera.
     """
 
-    def __init__(self, bus_url: str) -> None:
+    def __init__(self, bus_url: str, camera: str = "door") -> None:
+        self._camera = camera
         self.track = 0
         """Nobody, while it is 0."""
         self.name: str | None = "Ada"
@@ -80,18 +82,20 @@ class Visitor:
         while not self._stop.wait(0.1):
             seq, track, now_ns = seq + 1, self.track, time.time_ns()
             faces = (Track(track, (0, 0, 120, 160), 0.9, "confirmed", 9, (0, 0)),) if track else ()
-            self._bus.zadd(keys.CAMERAS, {"door": time.time()})
-            self._add(keys.TRACKS, Tracks("door", seq, now_ns, faces))
+            self._bus.zadd(keys.CAMERAS, {self._camera: time.time()})
+            self._add(keys.TRACKS, Tracks(self._camera, seq, now_ns, faces))
             if track:
                 self._looks[track] = self._looks.get(track, 0) + 1
                 if self._looks[track] == 3:
                     self.captured[track] = now_ns
-                look = Identity("door", track, seq, now_ns, f"{track}-{seq}", self.name, 0.7, 0.3, self.live_score)
+                look = Identity(
+                    self._camera, track, seq, now_ns, f"{track}-{seq}", self.name, 0.7, 0.3, self.live_score
+                )
                 self._add(keys.IDENTITIES, look)
 
     def _add(self, stream: keys.Stream, message: Message) -> None:
         entry: Any = {keys.FIELD: encode(message)}
-        self._bus.xadd(stream.key("door"), entry, maxlen=256)
+        self._bus.xadd(stream.key(self._camera), entry, maxlen=256)
 
 
 class Bolt:
