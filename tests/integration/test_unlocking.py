@@ -136,7 +136,10 @@ def test_a_pin_is_asked_for_and_wrong_ones_lock_the_door_out_even_over_a_restart
         with bridging(tmp_path, bus_url, store_url, broker_port, **settings) as bridge:
             bridge.wait_until_healthy()
             visitor.track = 3
-            wait_for_decision(store_url, "refused", "locked_out")
+            wait_for(
+                lambda: any((each.track_id, each.reason) == (3, "locked_out") for each in decisions(store_url)),
+                what="the refusal",
+            )
             home.publish(f"{LOCK}/pin", SECRET.encode())
             wait_for(lambda: told(store_url).count(("refused", "nothing_pending")) == 2, what="the refusal")
         assert len(bolt.unlocks()) == 1

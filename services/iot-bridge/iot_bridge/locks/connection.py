@@ -49,6 +49,8 @@ class Connection:
         name = f"{settings.topic_prefix}-{settings.node_id}-locks"
         self._client = make_client(settings, name, protocol=MQTTProtocolVersion.MQTTv5, reconnects=False)
         self._client.on_connect = self._connected
+        # Up is who also hears.
+        self._client.on_subscribe = lambda *_: self._up.set()
         self._client.on_disconnect = lambda *_: self._end()
         self._client.on_message = self._heard
         self._client.on_publish = lambda _client, _userdata, mid, reason, _properties: self._confirm(mid, reason)
@@ -125,9 +127,7 @@ class Connection:
             return
         # What is retained is old news, and told apart from what is said now.
         options = SubscribeOptions(qos=1, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-        if self._filters:
-            client.subscribe([(each, options) for each in self._filters])
-        self._up.set()
+        client.subscribe([(each, options) for each in self._filters])
 
     def _heard(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         if not message.retain:
