@@ -262,6 +262,7 @@ MISTAKES: list[tuple[str, str, str, bool]] = [
     (lock("zigbee2mqtt: a, unlock: "), "2:", "for whom a lock may open with people and cameras", True),
     (lock("unlock: {people: a, cameras: door}"), "2:10", "expected a lock by exactly one of", True),
     (lock("topic: a") + "  back: {topic: a}\n", "3:9", "expected another device for each lock, found the same", False),
+    ("locks:\n  zone: {topic: a}\n", "2:3", "expected another name of a lock, found 'zone'", True),
     (lock("shelly: strike/light:0"), "2:19", "expected a switch of the Shelly, as a lock, found", True),
     (
         "locks: {a: {shelly: x}, b: {shelly: 'x/switch:0'}}\n",

@@ -91,6 +91,9 @@ def read_locks(marked: Marked | None, around: Surroundings) -> dict[str, Lock]:
     found: dict[str, Lock] = {}
     for key, value in marked.mapping("locks by their names", most=LOCKS_LIMIT).values() if marked else ():
         title = name(key)
+        if title == "zone":
+            # Its topics would look like those of the zones of a camera called `lock`.
+            key.refuse("another name of a lock")
         parts = value.fields("a lock", (), (*PRESETS, "unlock"))
         where = device("lock", value, parts, around)
         if where.preset == "shelly" and not shelly_parts(where.address)[1].startswith("switch:"):
