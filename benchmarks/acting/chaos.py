@@ -46,14 +46,14 @@ def chaos(kills: int, events: int, seed: int) -> dict[str, Any]:
     ids = {event["id"] for event in heard}
     lost, duplicated, repeated = len(wanted - ids), len(contents) - len(wanted & ids), len(heard) - len(contents)
     what_came = {"kills": kills, "events": events, "lost": lost, "duplicated": duplicated, "repeated": repeated}
-    return what_came | {"unlocks": len(unlocks), "late_unlocks": _late(unlocks)}
+    return what_came | {"unlocks": len(unlocks), "late_unlocks": late(unlocks)}
 
 
-def _late(unlocks: list[Heard]) -> int:
+def late(unlocks: list[Heard]) -> int:
     """Count the commands that came after their expiry, or a second time."""
     commands = [json.loads(each.payload) for each in unlocks]
-    late: int = sum(each.at_ns > told["expires_ns"] for each, told in zip(unlocks, commands, strict=True))
-    return late + len(commands) - len({told["id"] for told in commands})
+    expired: int = sum(each.at_ns > told["expires_ns"] for each, told in zip(unlocks, commands, strict=True))
+    return expired + len(commands) - len({told["id"] for told in commands})
 
 
 def _live_through(home: Home, kills: int, events: int, chance: random.Random) -> None:
