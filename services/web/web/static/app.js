@@ -7,6 +7,8 @@ const HEALTH_EVERY_MS = 2000;
 const RETRY_MS = 1500;
 const STUCK_MS = 6000;
 const EVENT_COUNT = 30;
+// What is longer is read by pointing at it: why each backend was chosen or not takes ten lines.
+const LONGEST_NOTE = 70;
 const SAYINGS = {
   appeared: () => "appeared",
   left: () => "left",
@@ -153,10 +155,14 @@ function serviceFigures({ figures = {} }) {
   return shown.join(" · ");
 }
 
-function serviceNote(service) {
-  if (service.silent) return "silent: not running, or not yet";
-  if (service.waiting_for) return `waiting for ${service.waiting_for}`;
-  return Object.entries(service.notes).map(([name, value]) => `${name}: ${value}`).join(" · ");
+function serviceNotes(service) {
+  if (service.silent) return ["silent: not running, or not yet"];
+  if (service.waiting_for) return [`waiting for ${service.waiting_for}`];
+  return Object.entries(service.notes).map(([name, value]) => `${name}: ${value}`);
+}
+
+function shortened(note) {
+  return note.length > LONGEST_NOTE ? `${note.slice(0, LONGEST_NOTE)}…` : note;
 }
 
 function showHealth(health) {
@@ -169,7 +175,9 @@ function showHealth(health) {
     item.title = "frames a second · median and 95th percentile from capture to here";
     text(item, ".name", service.service);
     text(item, ".figures", serviceFigures(service));
-    text(item, ".note", serviceNote(service));
+    const notes = serviceNotes(service);
+    text(item, ".note", notes.map(shortened).join(" · "));
+    item.querySelector(".note").title = notes.join("\n");
   });
   overall(health.healthy ? "good" : "bad", health.healthy ? "all services healthy" : "something needs attention");
 }
