@@ -94,9 +94,7 @@ def run_controls(service: Service[BridgeSettings], commands: Commands, home: Hom
 
 def run_stills(service: Service[BridgeSettings], home: Home, broker: Broker) -> None:
     """Say now and then what each camera sees; not while it is private, or nobody knows whether it is."""
-    from iot_bridge import stills  # noqa: PLC0415  who wants no pictures does without Pillow
-
-    curtain, every_s = stills.curtain(), service.settings.still_every_s
+    every_s = service.settings.still_every_s
     due_s, private = time.monotonic(), frozenset[str]()
     while not service.stop.wait(min(TICK_S, every_s)):
         service.heartbeat.beat()
@@ -108,14 +106,21 @@ def run_stills(service: Service[BridgeSettings], home: Home, broker: Broker) -> 
         # A camera that became private must not stay in view until the next picture is due.
         changed, private = controls.private ^ private, controls.private
         for camera in home.cameras if due else changed.intersection(home.cameras):
-            picture = curtain if camera in private else newest_still(service, camera)
+            picture = hidden_still() if camera in private else newest_still(service, camera)
             if picture is not None:
                 broker.say([Publication(home.node.topics.of(camera, "still"), picture)])
 
 
+def hidden_still() -> bytes:
+    """Return what is shown of a camera that is private."""
+    from iot_bridge import curtain  # noqa: PLC0415  it is seldom needed
+
+    return curtain.curtain()
+
+
 def newest_still(service: Service[BridgeSettings], camera: str) -> bytes | None:
     """Return what a camera sees as JPEG; None if it sees nothing now."""
-    from iot_bridge import stills  # noqa: PLC0415  as above
+    from iot_bridge import stills  # noqa: PLC0415  who wants no pictures does without Pillow
 
     try:
         frame = service.bus.once(lambda client: newest_frame(client, camera))
