@@ -20,6 +20,8 @@ Places = NDArray[np.floating]
 """(N, 4): centre x, centre y, width, height, px of the original."""
 Patches = NDArray[np.uint8]
 """(N, PATCH_HEIGHT, PATCH_WIDTH) gray: faces, all of one size; all 0 where there is nothing to be searched for."""
+Glances = NDArray[np.uint8]
+"""(N, GLANCED) gray: faces, every other pixel of a patch."""
 
 PATCH_WIDTH, PATCH_HEIGHT = 16, 20
 PATCH = np.array((PATCH_WIDTH, PATCH_HEIGHT))
@@ -42,6 +44,7 @@ _COLUMNS, _LINES = (
     (np.arange(0, PATCH_HEIGHT, 2) + 0.5) / PATCH_HEIGHT,
 )
 _GLANCE = PATCH_SHARE * (np.stack(np.meshgrid(_COLUMNS, _LINES), axis=-1).reshape(-1, 2) - 0.5)
+GLANCED = len(_GLANCE)
 
 Point = NDArray[np.float64]
 """(2,): x, y."""
@@ -69,9 +72,14 @@ def patches(view: View, xyxy: Boxes) -> Patches:
 
 def likeness(view: View, known: Patches, place: Places) -> NDArray[np.float64]:
     """Return how much those at `place` (N, 4) look, at a glance, like what is known of them: (N,) of -1..1."""
+    return similarity(glances(view, place), known[:, ::2, ::2].reshape(len(known), len(_GLANCE)))
+
+
+def glances(view: View, place: Places) -> Glances:
+    """Return what is seen at `place` (N, 4) at a glance."""
     at = (place[:, None, :2] + place[:, None, 2:] * _GLANCE) * view.scale
     column, row = np.clip(at.astype(np.int64), 0, np.array(view.gray.shape[::-1]) - 1).transpose(2, 0, 1)
-    return similarity(view.gray[row, column], known[:, ::2, ::2].reshape(len(known), len(_GLANCE)))
+    return np.asarray(view.gray[row, column], np.uint8)
 
 
 def similarity(first: Picture, second: Picture) -> NDArray[np.float64]:
