@@ -95,7 +95,7 @@ class People:
         boxes, strong = cxcywh_to_xyxy(moment.place), self._strong(seen)
         cost = unlike(self.table, rows, seen)
         holder, newest = np.full(len(seen.xyxy), NOBODY), self.history.newest()
-        for tier in (np.flatnonzero(strong), np.flatnonzero(~strong)):
+        for tier in filter(len, (np.flatnonzero(strong), np.flatnonzero(~strong))):
             pairs = match(boxes[open_rows], seen.xyxy[tier], cost[open_rows][:, tier])
             hit, found = open_rows[pairs.first], tier[pairs.second]
             innovation = xyxy_to_cxcywh(seen.xyxy[found]) - moment.place[hit]
