@@ -19,7 +19,7 @@ BELIEVED_SHARE = 0.5
 # From this likeness down a face has changed, and its box by so many of its heights for each 1 of it. Measured: composed
 # faces, which do not turn, are mostly alike by more; where real ones are by less, detections lie off by 5 to 15 %.
 UNCHANGED = 0.9
-CHANGED = np.array((0.6, 0.6, 1.2, 1.2))
+CHANGED = np.array((0.5, 0.5, 1.5, 1.5))
 
 
 def give_in(table: TrackTable, rows: Ints, residue: Axes) -> Axes:
