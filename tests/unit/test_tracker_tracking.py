@@ -97,10 +97,10 @@ def test_a_face_seen_only_once_is_never_reported() -> None:
     scene, tracker = Scene(Walker(200, 150)), make()
     tracker.see(scene.frame(1))
     assert tracker.correct(scene.detections(1)) == []
-    tracker.see(scene.frame(2))
-    empty = Detections("door", 2, stamp(2), "test", 1.0, ())
-    assert tracker.correct(empty) == []
-    seen, events = tracker.see(scene.frame(3))
+    for index in range(2, 5):
+        tracker.see(scene.frame(index))
+        assert tracker.correct(Detections("door", index, stamp(index), "test", 1.0, ())) == []
+    seen, events = tracker.see(scene.frame(5))
     assert seen is not None
     assert seen.tracks == ()
     assert events == []
@@ -228,9 +228,20 @@ def test_a_face_is_likely_from_its_first_detection_and_appears_with_its_second()
 
 
 def test_what_is_detected_once_is_nobody() -> None:
-    shown, told = led({1: 0.9, 5: 0.0, 10: 0.9, 15: 0.0})
-    assert shown[4] == shown[14] == []
+    shown, told = led({1: 0.9, 5: 0.0, 10: 0.9, 15: 0.0, 20: 0.9, 25: 0.0, 30: 0.0, 34: 0.0})
+    # It is seen all the time, and may be a faint face; it never counts, since it is not detected twice in a row.
+    assert {tuple(now) for now in shown[:33]} == {((1, "tentative", True),)}
+    assert shown[33] == []
     assert told == []
+
+
+def test_what_is_detected_once_and_not_seen_any_more_is_gone_at_once() -> None:
+    scene, tracker = Scene(Walker(200, 150)), make()
+    tracker.see(scene.frame(1))
+    tracker.correct(scene.detections(1))
+    tracker.see(Scene().frame(2))
+    tracker.correct(replace(scene.detections(2), faces=()))
+    assert tracker.tracks(scene.frame(2)).tracks == ()
 
 
 def test_a_faint_face_is_followed_and_appears_once_it_was_seen_well() -> None:
@@ -261,18 +272,3 @@ def test_a_faint_face_takes_nobodys_place_and_makes_room() -> None:
     faces = both.detections(3).faces
     roomy.correct(replace(both.detections(3), faces=(replace(faces[0], score=0.6), faces[1])))
     assert [track.xyxy[0] for track in roomy.tracks(both.frame(3)).tracks] == [100.0]
-
-
-def test_what_three_detections_say_alike_is_believed_and_scatter_is_not() -> None:
-    def after(shifts: list[float]) -> float:
-        scene, tracker = Scene(Walker(200, 150)), make()
-        for index, shift in enumerate([0.0, 0.0, 0.0, *shifts], start=1):
-            tracker.see(scene.frame(index))
-            left, top, right, bottom = scene.truth(index)[0]
-            found = (left, top, right + shift, bottom)
-            tracker.correct(replace(scene.detections(index), faces=(Face(found, 0.9, NOWHERE),)))
-        box = tracker.tracks(scene.frame(index)).tracks[0].xyxy
-        return box[2] - box[0] - 80
-
-    assert after([8.0] * 5) > 5.0
-    assert abs(after([8.0, -8.0] * 3)) < 1.5

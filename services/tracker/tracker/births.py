@@ -3,14 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from facewire.boxes import xyxy_to_cxcywh
 from tracker import kalman
 from tracker.history import Moment
 from tracker.kalman import Axes
 from tracker.observing import Observed
+from tracker.recalling import glances
 from tracker.table import TrackTable
 
 # Who comes when all places are taken must be clearly larger than the face that it takes the place of.
 CLEARLY_LARGER = 1.3
+# A faint face is missed now and then, twice in a row too; what a detector makes up it finds once.
+FLICKER_MISSES = 3
 
 
 def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, moment: Moment, at_ns: int) -> TrackTable:
@@ -40,6 +44,7 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         glance=look.copy() if clean else np.zeros_like(look),
         residue=np.zeros((1, 4)),
         steady=np.zeros((1, 4)),
+        face=glances(moment.view, xyxy_to_cxcywh(seen.xyxy[detection : detection + 1])),
         sighted_s=np.array([moment.now_s]),
         patch_s=np.array([moment.now_s]),
         patch_size=place.place[:, 2:].copy(),
@@ -54,6 +59,22 @@ def speed_along(trail: list[Axes], moments: list[Moment]) -> Axes:
     if passed_s > 0:
         speed[:, :2] = (trail[-1][:, :2] - trail[0][:, :2]) / passed_s
     return speed
+
+
+def flickers(table: TrackTable, confirm_hits: int) -> NDArray[np.bool_]:
+    """Let who is missed before it is proven begin to prove itself anew; return who is nobody.
+
+    Args:
+        table: is changed.
+        confirm_hits: how many detections in a row prove a face.
+
+    Returns:
+        (N,) of those who was missed for long, or is not seen where it was found, or stands before another face.
+    """
+    missed = (table.misses > 0) & ~table.appeared & (table.hits < confirm_hits)
+    table.hits[missed] = 0
+    still_there = table.confirmed & (table.blind == 0) & ~table.mixed & (table.misses < FLICKER_MISSES)
+    return np.asarray(missed & ~still_there)
 
 
 def weakest(table: TrackTable, place: Axes, doubtful: NDArray[np.bool_]) -> int | None:

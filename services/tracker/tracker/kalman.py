@@ -86,6 +86,11 @@ def put(state: Filter, rows: NDArray[np.intp], place: Axes) -> None:
     state.covariance[rows, :2] = 0
 
 
+def loosen(state: Filter, rows: NDArray[np.intp], spread: Axes) -> None:
+    """Understand that boxes (K,) may have changed unseen by `spread` (K, 4), one standard deviation in px."""
+    state.place_variance[rows] += spread**2
+
+
 def correct(state: Filter, rows: NDArray[np.intp], innovation: Axes) -> Axes:
     """Pull the boxes of `rows` towards what was measured.
 

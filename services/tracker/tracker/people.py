@@ -11,13 +11,14 @@ from facewire.metrics import Metrics
 from facewire.pixels import Picture
 from tracker import kalman, story
 from tracker.association import match
-from tracker.births import born, speed_along, weakest
+from tracker.births import born, flickers, speed_along, weakest
 from tracker.doubting import alike, astray, believed, better_as_is, near, unlike
-from tracker.drifting import forget, give_in
+from tracker.drifting import forget, give_in, loosen
 from tracker.history import History, Moment
 from tracker.motion import MotionSource, View
 from tracker.moving import SMALLEST_SIDE_PX, follow
 from tracker.observing import MOST_PICTURES, Observed
+from tracker.recalling import glances
 from tracker.returning import SAME_LOOK, Gone, Met, recognized, sorted_out
 from tracker.rules import Rules
 from tracker.table import Ints, TrackTable, become, chosen, imprint, joined, look_at, rows_of
@@ -80,9 +81,7 @@ class People:
         holder = self._sort_out_who_met(seq, moment, seen, holder)
         holder = self._rejoin(seq, moment, seen, holder)
         self._look(seen, holder, moment.now_s)
-        # Who was detected once and missed then was a flicker.
-        proven = self.table.confirmed & (self.table.hits >= self._rules.confirm_hits)
-        events = self._keep(self.table.appeared | proven | (self.table.misses == 0), at_ns)
+        events = self._keep(~flickers(self.table, self._rules.confirm_hits), at_ns)
         events += self._begin(seq, seen, np.flatnonzero((holder == NOBODY) & self._strong(seen)), at_ns)
         return events + self._confirm(at_ns, picture)
 
@@ -96,13 +95,15 @@ class People:
         boxes, strong = cxcywh_to_xyxy(moment.place), self._strong(seen)
         cost = unlike(self.table, rows, seen)
         holder, newest = np.full(len(seen.xyxy), NOBODY), self.history.newest()
-        for tier in (np.flatnonzero(strong), np.flatnonzero(~strong)):
+        for tier in filter(len, (np.flatnonzero(strong), np.flatnonzero(~strong))):
             pairs = match(boxes[open_rows], seen.xyxy[tier], cost[open_rows][:, tier])
             hit, found = open_rows[pairs.first], tier[pairs.second]
             innovation = xyxy_to_cxcywh(seen.xyxy[found]) - moment.place[hit]
             if newest and newest[0] > seq:
                 innovation[better_as_is(self.table, newest[1].view, rows[hit], innovation)] = 0
+            loosen(self.table, rows[hit], moment.view, moment.place[hit])
             self._hit(seq, rows[hit], innovation, seen.scores[found], moment.now_s)
+            self.table.face[rows[hit]] = glances(moment.view, moment.place[hit])
             holder[found] = moment.ids[hit]
             for at in np.flatnonzero(astray(innovation, moment.place[hit]) & (seq != self.history.newest_seq)):
                 # What it followed since then was something else.
@@ -186,7 +187,7 @@ class People:
         begun = kalman.start(trail[-1], speed_along(trail, moments))
         for name in ("place", "speed", "place_variance", "covariance", "speed_variance"):
             getattr(self.table.filter, name)[row] = getattr(begun, name)
-        forget(self.table, row)
+        forget(self.table, row, moments[0].view, trail[0])
         self.history.move(seq, person, [place[0] for place in trail])
         self._found(row, seen.scores[detection : detection + 1], moments[0].now_s)
 

@@ -20,6 +20,8 @@ Places = NDArray[np.floating]
 """(N, 4): centre x, centre y, width, height, px of the original."""
 Patches = NDArray[np.uint8]
 """(N, PATCH_HEIGHT, PATCH_WIDTH) gray: faces, all of one size; all 0 where there is nothing to be searched for."""
+Glances = NDArray[np.uint8]
+"""(N, GLANCED) gray: faces, every other pixel of a patch."""
 
 PATCH_WIDTH, PATCH_HEIGHT = 16, 20
 PATCH = np.array((PATCH_WIDTH, PATCH_HEIGHT))
@@ -42,6 +44,7 @@ _COLUMNS, _LINES = (
     (np.arange(0, PATCH_HEIGHT, 2) + 0.5) / PATCH_HEIGHT,
 )
 _GLANCE = PATCH_SHARE * (np.stack(np.meshgrid(_COLUMNS, _LINES), axis=-1).reshape(-1, 2) - 0.5)
+GLANCED = len(_GLANCE)
 
 Point = NDArray[np.float64]
 """(2,): x, y."""
@@ -69,17 +72,30 @@ def patches(view: View, xyxy: Boxes) -> Patches:
 
 def likeness(view: View, known: Patches, place: Places) -> NDArray[np.float64]:
     """Return how much those at `place` (N, 4) look, at a glance, like what is known of them: (N,) of -1..1."""
-    at = (place[:, None, :2] + place[:, None, 2:] * _GLANCE) * view.scale
-    column, row = np.clip(at.astype(np.int64), 0, np.array(view.gray.shape[::-1]) - 1).transpose(2, 0, 1)
-    return similarity(view.gray[row, column], known[:, ::2, ::2].reshape(len(known), len(_GLANCE)))
+    return similarity(glances(view, place), known[:, ::2, ::2].reshape(len(known), len(_GLANCE)))
+
+
+def glances(view: View, place: Places) -> Glances:
+    """Return what is seen at `place` (N, 4) at a glance."""
+    height, width = view.gray.shape
+    here = place * view.scale
+    column = (here[:, :1] + here[:, 2:3] * _GLANCE[:, 0]).astype(np.int64).clip(0, width - 1)
+    row = (here[:, 1:2] + here[:, 3:] * _GLANCE[:, 1]).astype(np.int64).clip(0, height - 1)
+    return np.asarray(view.gray[row, column], np.uint8)
 
 
 def similarity(first: Picture, second: Picture) -> NDArray[np.float64]:
     """Return the normalized correlation of pictures (N, ...) with others, (N,)."""
-    both = np.stack((first, second)).astype(np.float32).reshape(2, len(first), prod(first.shape[1:]))
-    both -= both.mean(axis=2, keepdims=True)
-    power = np.square(both).sum(axis=2).prod(axis=0)
-    return np.asarray(both.prod(axis=0).sum(axis=1) / np.sqrt(np.maximum(power, 1.0)), np.float64)
+    one, other = (_centred(each.reshape(len(each), prod(each.shape[1:]))) for each in (first, second))
+    power = np.einsum("ij,ij->i", one, one) * np.einsum("ij,ij->i", other, other)
+    return np.asarray(np.einsum("ij,ij->i", one, other) / np.sqrt(np.maximum(power, 1.0)), np.float64)
+
+
+def _centred(pixels: Picture) -> NDArray[np.float32]:
+    """Return rows (N, P) less their means."""
+    ones = np.full(pixels.shape[1], 1 / pixels.shape[1], np.float32)
+    rows = pixels.astype(np.float32)
+    return np.asarray(rows - (rows @ ones)[:, None], np.float32)
 
 
 def recall(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from facewire.boxes import Boxes, cxcywh_to_xyxy
 from tracker.appearance import Looks
 from tracker.kalman import Axes, Filter
-from tracker.recalling import PATCH_HEIGHT, PATCH_WIDTH, Patches, similarity
+from tracker.recalling import GLANCED, PATCH_HEIGHT, PATCH_WIDTH, Glances, Patches, similarity
 
 Ints = NDArray[np.int64]
 # Who somebody is, as against where: what moves when two faces turn out to have swapped.
@@ -49,7 +49,7 @@ class TrackTable:
         visit: how often this id has appeared, from 1.
         score: the last detection's.
         best_score: the highest of all detections.
-        hits: detections so far.
+        hits: detections so far; before it is proven, in a row.
         misses: detections since, in which it was not found.
         confirmed: whether it has an ID that stays, and is worth showing.
         appeared: whether it counts, and was said to be there.
@@ -65,6 +65,7 @@ class TrackTable:
         glance: what it looked like in the latest of them.
         residue: by how much the last detection lay off the place that was believed after it, (N, 4) px.
         steady: how much of that the one before had said too, (N, 4) px.
+        face: (N, ...) what was seen, when it was last detected, where it was believed then.
         sighted_s: when it was last seen where it is, in whatever way, by the tracker's own clock.
         patch_s: when the patch was taken, by the same.
         patch_size: (N, 2) width and height of the face then, px.
@@ -92,6 +93,7 @@ class TrackTable:
     glance: Looks = field(default_factory=lambda: np.empty((0, 0), np.float32))
     residue: Axes = field(default_factory=_axes)
     steady: Axes = field(default_factory=_axes)
+    face: Glances = field(default_factory=lambda: np.empty((0, GLANCED), np.uint8))
     sighted_s: NDArray[np.float64] = field(default_factory=_floats)
     patch_s: NDArray[np.float64] = field(default_factory=_floats)
     patch_size: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
