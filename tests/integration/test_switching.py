@@ -1,5 +1,6 @@
 """What Home Assistant sends over MQTT reaches capture, detector and tracker, all real, and outlives them all."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from facewire import keys
 from facewire.link import connect
-from tests.integration.bridge import BASE, bridging, holds, kept, listening
+from tests.integration.bridge import BASE, CONFIG, bridging, holds, kept, listening
 from tests.integration.door import put
 from tests.integration.test_controls import detections, frames_on, obeyed
 from tests.integration.test_detector_service import OF_NO_HOST, detector
@@ -35,6 +36,12 @@ def house(folder: Path, bus_url: str, store_url: str, port: int) -> Iterator[tup
         yield found, followed
 
 
+def offered(description: bytes) -> list[str]:
+    """Return the backends that Home Assistant lets one choose from."""
+    (select,) = [part for part in json.loads(description)["cmps"].values() if part["p"] == "select"]
+    return list(select["ops"])
+
+
 def test_everything_that_can_be_switched_is_obeyed_and_stays_so_when_all_services_were_restarted(
     tmp_path: Path, bus_url: str, store_url: str, broker_port: int
 ) -> None:
@@ -54,6 +61,8 @@ def test_everything_that_can_be_switched_is_obeyed_and_stays_so_when_all_service
 
             used = detections(bus)[-1].backend
             other = next(name for name in found.notes()["usable"].split() if name != used)
+            # The bridge reads every ten seconds what the detector says of itself.
+            wait_for(lambda: other in offered(home.latest(CONFIG)), 15, "the backend to be offered")
             since_s = switch("backend", other.encode())
             obeyed(lambda: detections(bus)[-1].backend == other, since_s + 1, "the other backend")
 
