@@ -183,8 +183,7 @@ class Home:
             were: what those parts described before; what is no more of it is removed.
         """
         with self._lock:
-            leaving = gone({key: entity["p"] for key, entity in were.items()}, components(self.node, self._known))
-            self._say(self._farewell(leaving) or [device_publication(self.node, self._known)])
+            self._say(self._replaced(were))
 
     def say_everything(self) -> None:
         """Say all that a broker or a Home Assistant without memory must be told."""
@@ -200,11 +199,12 @@ class Home:
         return Known(frozenset(self._cameras), self._people.named, self._backends)
 
     def _described(self, before: Known) -> list[Publication]:
-        """Describe the device, if something is new; who is no more is first named by its platform alone."""
+        """Describe the device, if something is new."""
+        return [] if self._known == before else self._replaced(components(self.node, before))
+
+    def _replaced(self, were: Components) -> list[Publication]:
+        """Describe the device as it is now; what is no more of what it was is first named by its platform alone."""
         now = self._known
-        if now == before:
-            return []
-        were = components(self.node, before)
         leaving = gone({key: entity["p"] for key, entity in were.items()}, components(self.node, now))
         return self._farewell(leaving) or [device_publication(self.node, now)]
 
