@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from facewire.messages import FaceEvent, Frame, Identity, Person, Point, Track, Tracks, Xyxy
+from facewire.messages import FaceEvent, Frame, Identity, Person, Track, Tracks, Xyxy
 from facewire.pixels import Picture
 from tracker.snapshot import snapshot
 from tracker.table import TrackTable
@@ -100,7 +100,3 @@ def _state(table: TrackTable, row: int) -> State:
 def _xyxy(box: list[float]) -> Xyxy:
     left_px, top_px, right_px, bottom_px = np.round(box, 2).tolist()
     return left_px, top_px, right_px, bottom_px
-
-
-def _point(speed: list[float]) -> Point:
-    return round(speed[0], 1), round(speed[1], 1)
