@@ -108,8 +108,9 @@ def _unhidden(points: Points, xyxy: Boxes) -> Mask:
 
 def _inside(points: Points, boxes: Boxes) -> Mask:
     """Return which points (..., P, 2) lie in which of the boxes (N, 4), (..., N, P)."""
-    after, before = points > boxes[:, None, :2], points < boxes[:, None, 2:]
-    return np.asarray((after & before).all(axis=-1))
+    inside = (points > boxes[:, None, :2]) & (points < boxes[:, None, 2:])
+    # Of two, `all` takes four times as long.
+    return np.asarray(inside[..., 0] & inside[..., 1])
 
 
 def _track(first: Picture, second: Picture, points: Points, guess: Points) -> tuple[Points, Mask]:
@@ -126,7 +127,7 @@ def _track(first: Picture, second: Picture, points: Points, guess: Points) -> tu
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW | cv2.OPTFLOW_LK_GET_MIN_EIGENVALS,
     )
     where = np.asarray(found, np.float32)
-    return where, np.asarray(status[:, 0] == 1) & np.isfinite(where).all(axis=1)
+    return where, np.asarray(status[:, 0] == 1) & np.isfinite(where[:, 0] + where[:, 1])
 
 
 def _camera(moved: Moved, good: Mask) -> NDArray[np.float64]:
