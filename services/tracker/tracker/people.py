@@ -61,11 +61,10 @@ class People:
         """End who was not detected for too long, or went out of the picture; returns who left."""
         self._gone.forget_old(self.now_s)
         size, place = np.array(size_px), self.table.filter.place
-        sane = place[:, 2:] <= MOST_PICTURES * size
-        inside = (sane & (np.abs(2 * place[:, :2] - size) <= place[:, 2:] + size)).all(axis=1)
+        inside = (np.abs(2 * place[:, :2] - size) <= place[:, 2:] + size) & (place[:, 2:] <= MOST_PICTURES * size)
         # Before its answer can be here a detector has not missed anybody.
         unseen_s = self.now_s - self._late_s - self.table.hit_s
-        return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside, at_ns)
+        return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside.all(axis=1), at_ns)
 
     def remember(self, seq: int, captured_ns: int, seen: View) -> None:
         """Write down what is believed now."""
