@@ -146,14 +146,14 @@ def main() -> None:
     problems: dict[str, str] = {}
     for method in asked.methods:
         try:
-            rows += measure(method, clips, asked.late)
+            rows += measure(method, clips, asked.late) if clips else []
             if asked.whole and method == OURS and not asked.late:
                 late = measure(method, {name: clips[name] for name in asked.clips}, LATE_FRAMES)
         except (VenvError, MethodError) as error:
             problems[method] = str(error)
     timed = [each for each in (OURS, "kcf") if asked.cost and each in asked.methods and each not in problems]
     cost = costs(timed)
-    if not rows:
+    if not rows and not cost:
         sys.exit(f"bench: nothing could be measured: {problems}")
     order = list(clips)
     rows.sort(key=lambda each: order.index(each.clip))

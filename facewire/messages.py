@@ -34,8 +34,10 @@ _require = sanity.require
 
 
 def _require_finite(values: Iterable[float], name: str, limit: float = COORDINATE_LIMIT_PX) -> None:
-    # A NaN fails the comparison too.
-    _require(all(-limit <= value <= limit for value in values), f"{name} is not within ±{limit:g}")
+    for value in values:
+        # A NaN fails the comparison too.
+        if not -limit <= value <= limit:
+            raise InsaneValueError(f"{name} is not within ±{limit:g}")
 
 
 def _require_box(xyxy: Xyxy) -> None:

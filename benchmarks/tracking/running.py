@@ -77,7 +77,8 @@ def play(method: Method, clip: Clip, late: int) -> tuple[Boxed, NDArray[np.float
 def _pictures(clip: Clip) -> Iterator[Any]:
     import cv2  # noqa: PLC0415  not every environment has it
 
-    reader = cv2.VideoCapture(str(clip.video))
+    # One thread: others would decode ahead while a method works, and count as its time.
+    reader = cv2.VideoCapture(str(clip.video), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     for _ in range(clip.frames):
         there, picture = reader.read()
         if not there:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewire.boxes import area, cxcywh_to_xyxy, intersection, iou, xyxy_to_cxcywh
+from facewire.boxes import area, cxcywh_to_xyxy, intersection, iou, points_at, xyxy_to_cxcywh
 
 rows = st.lists(
     st.tuples(st.floats(-500, 500), st.floats(-500, 500), st.floats(0.5, 300), st.floats(0.5, 300)), max_size=6
@@ -34,3 +34,8 @@ def test_iou_of_a_known_pair() -> None:
 
 def test_a_box_turned_inside_out_has_no_area() -> None:
     assert area(np.array([[10.0, 0, 5, 5]]))[0] == 0
+
+
+def test_points_lie_at_their_shares_of_each_box() -> None:
+    boxes, shares = np.array([[0.0, 0, 10, 20], [5.0, 5, 15, 25]]), np.array([[0.0, 0], [0.5, 0.25], [1.5, -1]])
+    assert (boxes @ points_at(shares)).tolist() == [[0, 0, 5, 5, 15, -20], [5, 5, 10, 10, 20, -15]]

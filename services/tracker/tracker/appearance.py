@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facewire.boxes import Boxes
 from facewire.pixels import Picture
+from tracker.sampling import pixels_at
 
 Looks = NDArray[np.float32]
 """(N, D), each of length 1; all 0 where there is nothing to see."""
@@ -44,8 +45,14 @@ FAINT = 24
 
 _STEPS = (np.arange(SAMPLES, dtype=np.float32) + 0.5) / SAMPLES
 _WITHIN = np.stack(np.meshgrid(_STEPS, _STEPS), axis=-1).reshape(1, -1, 2)
-# (parts * samples, 2) places in a unit box.
-PLACES = (PARTS[:, None, :2] + (PARTS[:, None, 2:] - PARTS[:, None, :2]) * _WITHIN).reshape(-1, 2)
+# (2, 1, parts * samples) places in a unit box, x and y; not contiguous, all that follows would be slow.
+_PLACES = (PARTS[:, None, :2] + (PARTS[:, None, 2:] - PARTS[:, None, :2]) * _WITHIN).reshape(-1, 2)
+PLACES = np.ascontiguousarray(_PLACES.T)[:, None]
+# Of each of 256 levels: which bin is a hue's first, which a brightness has, and for how much a saturation counts.
+_LEVELS = np.arange(256)
+HUE_BIN = _LEVELS * HUES // 180 * SATURATIONS
+VALUE_BIN = HUES * SATURATIONS + _LEVELS * VALUES // 256
+COLOURED = np.minimum(_LEVELS / FAINT / 4, 1.0)
 
 
 class ColourParts:
@@ -57,14 +64,11 @@ class ColourParts:
         if not count:
             return np.empty((0, parts * BINS), np.float32)
         pixels, inside = _sampled(picture, xyxy)
-        hsv = cv2.cvtColor(pixels, cv2.COLOR_BGR2HSV).reshape(-1, 3).astype(np.int64)
-        part = np.repeat(np.arange(count * parts), SAMPLES * SAMPLES) * BINS
-        hue, saturation, value = hsv.T
-        coloured = hue * HUES // 180 * SATURATIONS + (saturation >= 96)
-        weight = np.minimum(saturation / FAINT / 4, 1.0) * inside
+        hue, saturation, value = cv2.cvtColor(pixels, cv2.COLOR_BGR2HSV).reshape(-1, 3).T
+        part = np.repeat(np.arange(count * parts) * BINS, SAMPLES * SAMPLES)
         size = count * parts * BINS
-        found = np.bincount(part + coloured, weight, size)
-        found += np.bincount(part + HUES * SATURATIONS + value * VALUES // 256, inside, size)
+        found = np.bincount(part + HUE_BIN[hue] + (saturation >= 96), COLOURED[saturation] * inside, size)
+        found += np.bincount(part + VALUE_BIN[value], inside, size)
         cells = found.reshape(count, parts, BINS)
         total = cells.sum(axis=2, keepdims=True)
         looks = np.sqrt(cells / np.maximum(total, 1)).reshape(count, -1)
@@ -74,10 +78,9 @@ class ColourParts:
 
 def _sampled(picture: Picture, xyxy: Boxes) -> tuple[Picture, NDArray[np.float64]]:
     """Return the pixels of all parts, (N, P, 3), and which of them lie inside the picture, (N * P,) 0 or 1."""
-    if picture.ndim == 2:
-        picture = np.repeat(picture[..., None], 3, axis=2)
-    at = np.floor(xyxy[:, None, :2] + (xyxy[:, None, 2:] - xyxy[:, None, :2]) * PLACES)
-    limit = np.array(picture.shape[1::-1])
-    inside = ((at >= 0) & (at < limit)).all(axis=2)
-    column, row = np.moveaxis(np.clip(at, 0, limit - 1).astype(np.int64), 2, 0)
-    return np.ascontiguousarray(picture[row, column]), inside.reshape(-1).astype(np.float64)
+    low, high = xyxy.T[:2, :, None], xyxy.T[2:, :, None]
+    at = low + (high - low) * PLACES
+    inside = ((at >= 0) & (at < np.array(picture.shape[1::-1]).reshape(2, 1, 1))).all(axis=0)
+    pixels = pixels_at(picture, at)
+    pixels = np.repeat(pixels[..., None], 3, axis=2) if picture.ndim == 2 else pixels
+    return pixels, inside.reshape(-1).astype(np.float64)

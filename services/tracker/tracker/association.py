@@ -40,6 +40,9 @@ def match(tracks: Boxes, detections: Boxes, unlike: NDArray[np.floating] | None 
 
 def cheapest(cost: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Pairs:
     """Pair as many rows and columns of (N, M) as allowed, at least total cost, which is not negative."""
+    if max(allowed.sum(axis=0).max(initial=0), allowed.sum(axis=1).max(initial=0)) <= 1:
+        # As nearly always: nobody is contested.
+        return Pairs(*np.nonzero(allowed))
     too_much = float(cost.max()) * (1 + min(cost.shape)) + 1
     # lapx: Jonker-Volgenant; scipy's does the same and costs 50 MB of memory (docs/adr/0003).
     _, columns, _ = lap.lapjv(np.where(allowed, cost, too_much), extend_cost=True)
@@ -49,9 +52,10 @@ def cheapest(cost: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Pairs:
 
 
 def _cost(tracks: Boxes, detections: Boxes) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    first, second = xyxy_to_cxcywh(tracks)[:, None], xyxy_to_cxcywh(detections)[None]
-    size = (first[..., 2:].mean(axis=2) + second[..., 2:].mean(axis=2)) / 2
-    distance = np.linalg.norm(first[..., :2] - second[..., :2], axis=2) / size
-    size_ratio = np.abs(np.log(first[..., 3] / second[..., 3]))
+    x, y, width, height = xyxy_to_cxcywh(tracks).T[..., None]
+    other_x, other_y, other_width, other_height = xyxy_to_cxcywh(detections).T
+    size = (width + height + other_width + other_height) / 4
+    distance = np.hypot(x - other_x, y - other_y) / size
+    size_ratio = np.abs(np.log(height / other_height))
     cost = IOU_WEIGHT * (1 - iou(tracks, detections)) + DISTANCE_WEIGHT * distance + SIZE_WEIGHT * size_ratio
     return cost, (distance < DISTANCE_GATE) & (size_ratio < np.log(SIZE_RATIO_GATE))

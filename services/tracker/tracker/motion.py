@@ -107,18 +107,16 @@ def view(picture: Picture) -> View:
     return View(np.asarray(sized, np.uint8), np.asarray(gray, np.uint8), scale)
 
 
-def in_front(xyxy: Boxes, around: float = 0.0) -> NDArray[np.bool_]:
+def in_front(xyxy: Boxes, reach: Boxes) -> NDArray[np.bool_]:
     """Return who (column) may hide whom (row), (N, N): they overlap, and the row's face is not clearly larger.
 
     Args:
         xyxy: (N, 4) boxes.
-        around: by which share of its size each box reaches further to every side.
+        reach: (N, 4) what each of them may hide.
     """
-    if len(xyxy) < 2:
-        return np.zeros((len(xyxy), len(xyxy)), bool)
-    heights = xyxy[:, 3] - xyxy[:, 1]
-    sides = around * (xyxy[:, 2:] - xyxy[:, :2])
-    wide = np.concatenate((xyxy[:, :2] - sides, xyxy[:, 2:] + sides), axis=1)
-    hides = (intersection(xyxy, wide) > 0) & (heights[:, None] < CLEARLY_IN_FRONT * heights[None])
+    hides = np.asarray(intersection(xyxy, reach) > 0)
     np.fill_diagonal(hides, val=False)
-    return np.asarray(hides)
+    if hides.any():
+        heights = xyxy[:, 3] - xyxy[:, 1]
+        hides &= heights[:, None] < CLEARLY_IN_FRONT * heights
+    return hides

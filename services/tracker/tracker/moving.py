@@ -43,25 +43,31 @@ def move(
     Returns:
         (2,) px by which the background moved now; and (N,) whose motion was seen.
     """
-    dt_s, state, xyxy = max(dt_s, SHORTEST_STEP_S), table.filter, table.xyxy
-    trusted = np.flatnonzero((table.misses < TRUST_FLOW_MISSES) | (table.sighted_s >= before.now_s))
+    dt_s, state = max(dt_s, SHORTEST_STEP_S), table.filter
+    trusted = _rows((table.misses < TRUST_FLOW_MISSES) | (table.sighted_s >= before.now_s))
     flowing = np.zeros(len(table), bool)
     panned = np.zeros(4)
     if before.view.gray.shape == now.gray.shape:
         guess = state.speed[trusted, :2] * dt_s + camera
-        seen = source.motion(before.view, now, Faces(table.id[trusted], xyxy[trusted], guess, camera))
+        seen = source.motion(before.view, now, Faces(table.id[trusted], table.xyxy[trusted], guess, camera))
         panned[:2] = seen.camera
-        flowing[trusted[seen.seen]] = True
-        grown = state.place[flowing, 2:] * (seen.zoom[seen.seen, None] - 1)
-        kalman.shift(state, flowing, np.concatenate((seen.shift[seen.seen], grown), axis=1), panned, dt_s)
+        flowing[trusted] = seen.seen
+        rows, theirs = _rows(flowing), _rows(seen.seen)
+        grown = state.place[rows, 2:] * (seen.zoom[theirs, None] - 1)
+        kalman.shift(state, rows, np.concatenate((seen.shift[theirs], grown), axis=1), panned, dt_s)
     if not flowing.all():
         # Of a face that is half hidden less and less is detected: it does not shrink any further by that.
         state.speed[~flowing, 2:] = 0
         kalman.predict(state, ~flowing, dt_s)
         state.place[~flowing] += panned
-    state.speed[table.misses > 0] *= COASTING_BRAKE
+    if table.misses.any():
+        state.speed[table.misses > 0] *= COASTING_BRAKE
     np.maximum(state.place[:, 2:], SMALLEST_SIDE_PX, out=state.place[:, 2:])
     return panned[:2], flowing
+
+
+def _rows(chosen: NDArray[np.bool_]) -> kalman.Rows:
+    return slice(None) if chosen.all() else chosen
 
 
 def follow(place: kalman.Axes, moments: Sequence[Moment], source: MotionSource) -> list[kalman.Axes]:

@@ -60,12 +60,11 @@ class People:
     def end_the_lost(self, at_ns: int, size_px: tuple[int, int]) -> list[FaceEvent]:
         """End who was not detected for too long, or went out of the picture; returns who left."""
         self._gone.forget_old(self.now_s)
-        xyxy = self.table.xyxy
-        sane = xyxy[:, 2:] - xyxy[:, :2] <= MOST_PICTURES * np.array(size_px)
-        inside = ((xyxy[:, 2:] >= 0) & (xyxy[:, :2] <= size_px) & sane).all(axis=1)
+        size, place = np.array(size_px), self.table.filter.place
+        inside = (np.abs(2 * place[:, :2] - size) <= place[:, 2:] + size) & (place[:, 2:] <= MOST_PICTURES * size)
         # Before its answer can be here a detector has not missed anybody.
         unseen_s = self.now_s - self._late_s - self.table.hit_s
-        return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside, at_ns)
+        return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside.all(axis=1), at_ns)
 
     def remember(self, seq: int, captured_ns: int, seen: View) -> None:
         """Write down what is believed now."""
@@ -91,11 +90,12 @@ class People:
     def _continue(self, seq: int, moment: Moment, seen: Observed) -> Ints:
         """Correct who was detected, strong detections first; return the id that each detection continues (M,)."""
         rows = rows_of(self.table, moment.ids)
-        open_rows = np.flatnonzero(rows >= 0)
+        missed = rows >= 0
         boxes, strong = cxcywh_to_xyxy(moment.place), self._strong(seen)
         cost = unlike(self.table, rows, seen)
         holder, newest = np.full(len(seen.xyxy), NOBODY), self.history.newest()
         for tier in filter(len, (np.flatnonzero(strong), np.flatnonzero(~strong))):
+            open_rows = np.flatnonzero(missed)
             pairs = match(boxes[open_rows], seen.xyxy[tier], cost[open_rows][:, tier])
             hit, found = open_rows[pairs.first], tier[pairs.second]
             innovation = xyxy_to_cxcywh(seen.xyxy[found]) - moment.place[hit]
@@ -108,8 +108,8 @@ class People:
             for at in np.flatnonzero(astray(innovation, moment.place[hit]) & (seq != self.history.newest_seq)):
                 # What it followed since then was something else.
                 self._jump(seq, seen, int(found[at]), int(moment.ids[hit[at]]))
-            open_rows = np.delete(open_rows, pairs.first)
-        self.table.misses[rows[open_rows]] += 1
+            missed[hit] = False
+        self.table.misses[rows[missed]] += 1
         return holder
 
     def _hit(self, seq: int, rows: Ints, innovation: Axes, scores: NDArray[np.float64], at_s: float) -> None:

@@ -5,7 +5,7 @@ Normalized cross-correlation: Lewis, "Fast Normalized Cross-Correlation" (1995),
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import ceil, floor, prod, sqrt
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from facewire.boxes import Boxes, xyxy_to_cxcywh
 from facewire.pixels import Picture
 from tracker.kalman import Axes
 from tracker.motion import View
+from tracker.sampling import pixels_at
 
 Places = NDArray[np.floating]
 """(N, 4): centre x, centre y, width, height, px of the original."""
@@ -43,8 +44,8 @@ _COLUMNS, _LINES = (
     (np.arange(0, PATCH_WIDTH, 2) + 0.5) / PATCH_WIDTH,
     (np.arange(0, PATCH_HEIGHT, 2) + 0.5) / PATCH_HEIGHT,
 )
-_GLANCE = PATCH_SHARE * (np.stack(np.meshgrid(_COLUMNS, _LINES), axis=-1).reshape(-1, 2) - 0.5)
-GLANCED = len(_GLANCE)
+_GLANCE = PATCH_SHARE * (np.stack(np.meshgrid(_COLUMNS, _LINES)).reshape(2, 1, -1) - 0.5)
+GLANCED = _GLANCE.shape[2]
 
 Point = NDArray[np.float64]
 """(2,): x, y."""
@@ -62,33 +63,30 @@ class Recalled:
 def patches(view: View, xyxy: Boxes) -> Patches:
     """Return what faces (N, 4) look like; all 0 where they reach out of the picture."""
     cut = np.zeros((len(xyxy), PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
-    for patch, place in zip(cut, xyxy_to_cxcywh(xyxy) * view.scale, strict=True):
-        spread = place[2:] * PATCH_SHARE / PATCH
-        low, high = place[:2] - spread * PATCH / 2, place[:2] + spread * PATCH / 2
-        if (low >= 0).all() and (high <= view.gray.shape[::-1]).all():
-            patch[:] = _resampled(view.gray, low, spread, (PATCH_WIDTH, PATCH_HEIGHT))
+    place = xyxy_to_cxcywh(xyxy) * view.scale
+    spread = place[:, 2:] * PATCH_SHARE / PATCH
+    low, high = place[:, :2] - spread * PATCH / 2, place[:, :2] + spread * PATCH / 2
+    for row in np.flatnonzero(((low >= 0) & (high <= view.gray.shape[::-1])).all(axis=1)):
+        cut[row] = _resampled(view.gray, low[row], spread[row], (PATCH_WIDTH, PATCH_HEIGHT))
     return cut
 
 
 def likeness(view: View, known: Patches, place: Places) -> NDArray[np.float64]:
     """Return how much those at `place` (N, 4) look, at a glance, like what is known of them: (N,) of -1..1."""
-    return similarity(glances(view, place), known[:, ::2, ::2].reshape(len(known), len(_GLANCE)))
+    return similarity(glances(view, place), known[:, ::2, ::2].reshape(len(known), GLANCED))
 
 
 def glances(view: View, place: Places) -> Glances:
     """Return what is seen at `place` (N, 4) at a glance."""
-    height, width = view.gray.shape
-    here = place * view.scale
-    column = (here[:, :1] + here[:, 2:3] * _GLANCE[:, 0]).astype(np.int64).clip(0, width - 1)
-    row = (here[:, 1:2] + here[:, 3:] * _GLANCE[:, 1]).astype(np.int64).clip(0, height - 1)
-    return np.asarray(view.gray[row, column], np.uint8)
+    here = (place * view.scale).T[..., None]
+    return pixels_at(view.gray, here[:2] + here[2:] * _GLANCE)
 
 
 def similarity(first: Picture, second: Picture) -> NDArray[np.float64]:
     """Return the normalized correlation of pictures (N, ...) with others, (N,)."""
     one, other = (_centred(each.reshape(len(each), prod(each.shape[1:]))) for each in (first, second))
-    power = np.einsum("ij,ij->i", one, one) * np.einsum("ij,ij->i", other, other)
-    return np.asarray(np.einsum("ij,ij->i", one, other) / np.sqrt(np.maximum(power, 1.0)), np.float64)
+    power = np.vecdot(one, one) * np.vecdot(other, other)
+    return np.asarray(np.vecdot(one, other) / np.sqrt(np.maximum(power, 1.0)), np.float64)
 
 
 def _centred(pixels: Picture) -> NDArray[np.float32]:
@@ -163,15 +161,20 @@ def _summit(values: NDArray[np.floating], at: int) -> float:
 
 def _resampled(gray: Picture, corner: Point, spread: Point, size: tuple[int, int]) -> Picture:
     """Return a part of a picture, of `size` (width, height): from `corner` on, `spread` of its pixels for each."""
-    reach, most = spread * size, np.array(gray.shape[::-1])
-    low = np.clip(np.floor(corner - spread) - 1, 0, most - 1).astype(int)
-    high = np.clip(np.ceil(corner + reach + spread) + 1, low + 1, most).astype(int)
-    part = gray[low[1] : high[1], low[0] : high[0]]
-    if spread.max() > ALIASES_FROM:
-        blurred = cv2.GaussianBlur(part, (0, 0), 0.5 * float(np.sqrt(spread.max() ** 2 - 1)))
-        part = np.asarray(blurred, np.uint8)
+    # Numbers: of two each, an array takes ten times as long.
+    (left, top), (wide, high) = corner.tolist(), spread.tolist()
+    columns, lines = _around(left, wide, size[0], gray.shape[1]), _around(top, high, size[1], gray.shape[0])
+    part, coarse = gray[lines, columns], max(wide, high)
+    if coarse > ALIASES_FROM:
+        part = np.asarray(cv2.GaussianBlur(part, (0, 0), 0.5 * sqrt(coarse**2 - 1)), np.uint8)
     # The middle of a small pixel lies in the middle of those that it stands for.
-    first = corner - low + spread / 2 - 0.5
-    move = np.array(((spread[0], 0, first[0]), (0, spread[1], first[1])))
+    first_x, first_y = left - columns.start + wide / 2 - 0.5, top - lines.start + high / 2 - 0.5
+    move = np.array(((wide, 0, first_x), (0, high, first_y)))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(part, move, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _around(first: float, step: float, count: int, limit: int) -> slice:
+    """Return which pixels, of `limit` in a line, `count` steps from `first` on lie on, and as many around as matter."""
+    low = min(max(floor(first - step) - 1, 0), limit - 1)
+    return slice(low, min(max(ceil(first + step * count + step) + 1, low + 1), limit))

@@ -61,13 +61,14 @@ def hide(table: TrackTable, flowing: Mask, found: Mask, *, sees: bool) -> None:
         found: (N,) who looks like before.
         sees: whether a face of which no motion is seen for long is likely hidden.
     """
-    meets = in_front(table.xyxy)
-    table.mixed |= meets.any(axis=0) | meets.any(axis=1)
+    meets = in_front(table.xyxy, table.xyxy)
+    behind = meets.any(axis=1)
+    table.mixed |= behind | meets.any(axis=0)
     # Behind another face it is known why nothing is seen, and for how short a time.
-    unexplained = sees & ~meets.any(axis=1)
-    table.blind[:] = np.where(flowing | found, 0, table.blind + unexplained)
+    unexplained = sees & ~behind
+    table.blind = (table.blind + unexplained) * ~(flowing | found)
     lost = ((table.misses >= HIDDEN_MISSES) & ~found) | (table.blind >= HIDDEN_FRAMES)
-    table.hidden[:] = table.confirmed & lost
+    table.hidden = table.confirmed & lost
 
 
 def _searched(table: TrackTable, now: View, now_s: float, rows: Ints, flowing: Mask) -> Recalled:

@@ -16,21 +16,23 @@ State = Literal["tentative", "confirmed", "coasting"]
 
 def tracks_message(table: TrackTable, frame: Frame, people: Mapping[int, Person]) -> Tracks:
     """Say where every followed face is in a frame, and who, by track; a hidden one is nowhere."""
+    boxes, speeds = table.xyxy.round(2), table.filter.speed[:, :2].round(1)
+    told = (table.id, boxes, table.score, table.misses, table.age_frames, speeds, table.confirmed, table.appeared)
     # Lists: element by element an array takes ten times as long.
-    boxes, speeds = np.round(table.xyxy, 2).tolist(), np.round(table.filter.speed[:, :2], 1).tolist()
-    ids, scores, ages = table.id.tolist(), table.score.tolist(), table.age_frames.tolist()
+    rows = zip(table.hidden.tolist(), *(column.tolist() for column in told), strict=True)
     tracks = tuple(
         Track(
-            id=ids[row],
-            xyxy=tuple(boxes[row]),
-            score=scores[row],
-            state=_state(table, row),
-            age_frames=ages[row],
-            velocity=tuple(speeds[row]),
-            identity=people.get(ids[row]),
-            likely=bool(table.confirmed[row] & ~table.appeared[row]),
+            id=track_id,
+            xyxy=tuple(box),
+            score=score,
+            state=_state(misses, appeared=appeared),
+            age_frames=age,
+            velocity=tuple(speed),
+            identity=people.get(track_id),
+            likely=confirmed and not appeared,
         )
-        for row in np.flatnonzero(~table.hidden).tolist()
+        for hidden, track_id, box, score, misses, age, speed, confirmed, appeared in rows
+        if not hidden
     )
     return Tracks(frame.camera, frame.seq, frame.captured_ns, tracks)
 
@@ -91,10 +93,10 @@ def _event_id(table: TrackTable, row: int, camera: str, kind: str) -> str:
     return f"{camera}-{table.id[row]}-{table.visit[row]}-{kind}"
 
 
-def _state(table: TrackTable, row: int) -> State:
-    if not table.appeared[row]:
+def _state(misses: int, *, appeared: bool) -> State:
+    if not appeared:
         return "tentative"
-    return "coasting" if table.misses[row] else "confirmed"
+    return "coasting" if misses else "confirmed"
 
 
 def _xyxy(box: list[float]) -> Xyxy:
