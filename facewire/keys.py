@@ -43,6 +43,9 @@ CAMERAS = "cameras"
 TRACK_ID = "track_id"
 """Counter on `store`: the last track id given, so that an id is never given twice."""
 
+VISITS = "visits"
+"""Hash on `store`: faces that appeared and have not left, and the zones that they are in, each with its last event."""
+
 LIGHTS_OFF = "lights_off"
 """Sorted set on `store`: lights that a rule turned on for a while, scored by the unix second at which they go off."""
 CONTROLS = "controls"

@@ -3,17 +3,24 @@
 The format is told in the file that is shipped, `config/cameras.yaml`, and for editors in `config/cameras.schema.json`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from facewire.live import LiveFile, Reading, changes
 from facewire.marked import Marked, MarkedError, read
 from facewire.messages import CAMERA_NAME, PLACE_NAME, PLACES_LIMIT
+from facewire.service import Service
 from facewire.settings import LayoutSettings, stop_operator
 from facewire.shapes import Area, Layout, Line, Polygon, RelativePoint, tangled_sides
 
 T = TypeVar("T", Area, Line)
+L = TypeVar("L", bound=LayoutSettings)
+Layouts = Mapping[str, Layout]
+"""By the names of cameras."""
 
+NAME = "cameras.yaml"
+KINDS = ("zones", "lines", "masks")
 CAMERAS_LIMIT = 64
 POINTS_LIMIT = 64
 A_NAME = "a name of a-z, 0-9, _ and - up to 32 long"
@@ -37,16 +44,55 @@ def layouts(settings: LayoutSettings) -> dict[str, Layout]:
         stop_operator(f"CAMERAS_FILE: {path} cannot be read ({error.strerror}); name a file; {example}")
 
 
+def live_layouts(service: Service[L], first: Layouts, summary: Callable[[Layouts], str]) -> LiveFile[Layouts]:
+    """Return the layouts as they are now.
+
+    Args:
+        service: names the file, and is told of its changes.
+        first: the layouts of the start.
+        summary: says in a note what holds.
+    """
+    nothing: Layouts = {}
+    reading = Reading(NAME, service.settings.cameras_file, load_layouts, nothing, summary, difference)
+    return LiveFile(reading, first, service.heartbeat, service.metrics, service.log)
+
+
+def summary(layouts: Layouts, kinds: Sequence[str] = KINDS) -> str:
+    """Say how much is marked of some kinds, as `2 zones, 1 line`; empty where nothing is."""
+    counts = {kind: sum(len(getattr(layout, kind)) for layout in layouts.values()) for kind in kinds}
+    return ", ".join(f"{count} {kind if count != 1 else kind[:-1]}" for kind, count in counts.items() if count)
+
+
+def difference(before: Layouts, after: Layouts) -> str:
+    """Say in one line what is new, changed and gone."""
+    said = []
+    for camera in sorted({*before, *after}):
+        was, now = before.get(camera, Layout()), after.get(camera, Layout())
+        parts = [changes(kind[:-1], _by_name(was, kind), _by_name(now, kind)) for kind in KINDS]
+        if any(parts):
+            said.append(f"{camera}: {', '.join(filter(None, parts))}")
+    return "; ".join(said)
+
+
+def _by_name(layout: Layout, kind: str) -> dict[str, Area | Line]:
+    return {each.name: each for each in getattr(layout, kind)}
+
+
 def load_layouts(path: Path) -> dict[str, Layout]:
     """Return each camera's layout.
+
+    A file without `cameras` is none that marks nothing: it may be one that was cut off, and held masks.
 
     Raises:
         MarkedError: the file holds a mistake.
         OSError: it cannot be read.
     """
     root = read(path)
-    if root is None or "cameras" not in (top := root.fields("a mapping", (), ("cameras",))):
-        return {}
+    if root is None:
+        raise MarkedError(
+            f"{path}:1:1: expected a mapping with cameras, found nothing (`cameras:` alone marks nothing)"
+        )
+    top = root.fields("a mapping", ("cameras",))
     found: dict[str, Layout] = {}
     for name, (key, value) in top["cameras"].mapping("cameras by their names", most=CAMERAS_LIMIT).items():
         key.text(f"a camera's name, {A_NAME}", CAMERA_NAME)

@@ -1,7 +1,7 @@
 """A connection to one Redis server that treats its absence as weather: noticed, shown, waited out."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Event
 from typing import TypeVar
 
@@ -58,6 +58,14 @@ def connect(url: str) -> redis.Redis:
     )
 
 
+def together(client: redis.Redis, actions: Iterable[Callable[[redis.Redis], object]]) -> None:
+    """Do all actions in one transaction; none of them may need an answer."""
+    with client.pipeline(transaction=True) as pipe:
+        for action in actions:
+            action(pipe)
+        pipe.execute()
+
+
 class Link:
     """Calls to one server, with its weather told to the heartbeat.
 
@@ -87,7 +95,7 @@ class Link:
             if not _passes(error):
                 raise
             self._metrics.error(f"{self._name}_away")
-            self._heartbeat.waiting(self._name, f"Redis '{self._name}' ({error})")
+            self._heartbeat.waiting(self._name, f"Redis '{self._name}' ({_answer(error)})")
             raise RedisAwayError(self._name) from error
         self._heartbeat.ready(self._name)
         self._heartbeat.beat()
@@ -107,4 +115,9 @@ class Link:
 
 def _passes(error: redis.RedisError) -> bool:
     # MISCONF is the answer of a server that cannot write to its disk.
-    return isinstance(error, WEATHER) or str(error).startswith("MISCONF")
+    return isinstance(error, WEATHER) or _answer(error).startswith("MISCONF")
+
+
+def _answer(error: redis.RedisError) -> str:
+    # Of a transaction redis-py tells the command first, and with it a part of the message.
+    return str(error).rpartition("of pipeline caused error: ")[2]

@@ -1,4 +1,4 @@
-"""Look single entries up: the frame of a seq, the newest frame, the latest events, one event."""
+"""Look single entries up: the frame of a seq, the newest frame and tracks, the latest events, one event."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import redis
 
 from facewire import codec, keys
 from facewire.audit import Decision
-from facewire.messages import FaceEvent, Frame
+from facewire.messages import FaceEvent, Frame, Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,15 @@ def newest_frame(client: redis.Redis, camera: str) -> Frame | None:
     """Return the newest frame of a camera; None if there is none."""
     entries: Any = client.xrevrange(keys.FRAMES.key(camera), count=1)
     return _frame(entries)
+
+
+def newest_tracks(client: redis.Redis, camera: str) -> Tracks | None:
+    """Return the newest tracks of a camera; None if there are none."""
+    entries: Any = client.xrevrange(keys.TRACKS.key(camera), count=1)
+    try:
+        return codec.decode(entries[0][1][keys.FIELD], Tracks) if entries else None
+    except (codec.RejectedMessageError, KeyError):
+        return None
 
 
 def latest_events(client: redis.Redis, count: int) -> list[StoredEvent]:

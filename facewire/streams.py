@@ -4,8 +4,7 @@ Frames use their own `seq` as entry id, so that one blocking read can wait for "
 seq is at least N past the last" and no frame that is not due crosses the wire (docs/adr/0002).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -16,7 +15,7 @@ import redis
 
 from facewire import codec, keys
 from facewire.audit import Decision
-from facewire.link import Link, RedisAwayError
+from facewire.link import Link, RedisAwayError, together
 from facewire.log import Log, Seldom
 from facewire.messages import FaceEvent, Frame, Message
 from facewire.metrics import Metrics
@@ -102,29 +101,38 @@ class Publisher:
             return False
         return True
 
-    def append(self, message: Message) -> None:
+    def append(self, message: Message, beside: Callable[[redis.Redis], object] | None = None) -> None:
         """Append the message.
+
+        Args:
+            message: what is appended.
+            beside: writes what must be there if and only if the message is.
 
         Raises:
             RedisAwayError: the server is away; the message is still the caller's.
         """
+        add = self._adding(message)
+        self._link.once(add if beside is None else partial(together, actions=(add, beside)))
+
+    def _adding(self, message: Message) -> Callable[[redis.Redis], object]:
         camera = "" if isinstance(message, FaceEvent | Decision) else message.camera
         entry_id = f"{message.seq}-0" if isinstance(message, Frame) else "*"
         fields: Any = {keys.FIELD: codec.encode(message)}
-        self._link.once(
-            lambda client: client.xadd(
-                self._stream.key(camera),
-                fields,
-                id=entry_id,
-                maxlen=self._stream.maxlen,
-                approximate=not self._stream.exact,
-            )
+        return lambda client: client.xadd(
+            self._stream.key(camera),
+            fields,
+            id=entry_id,
+            maxlen=self._stream.maxlen,
+            approximate=not self._stream.exact,
         )
 
-    def empty(self, camera: str) -> None:
-        """Take all entries of a camera away, and count on; nothing happens while the server is away."""
-        with suppress(RedisAwayError):
+    def empty(self, camera: str) -> bool:
+        """Take all entries of a camera away, and count on; False, and nothing happens, while the server is away."""
+        try:
             self._link.once(lambda client: client.xtrim(self._stream.key(camera), maxlen=0, approximate=False))
+        except RedisAwayError:
+            return False
+        return True
 
     def newest_seq(self, camera: str) -> int:
         """Return the seq of the newest frame that the stream was given, 0 where there was none.

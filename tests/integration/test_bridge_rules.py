@@ -220,10 +220,30 @@ def test_rules_are_read_again_while_it_runs_and_a_mistake_changes_nothing(
         happens(store, 1)
         home.wait("home/b", b"x")
         assert home.payloads("home/a") == []
-        assert _log(tmp_path).count("the last good ones stay") == 1
+        assert _log(tmp_path).count("what was good stays") == 1
         topic = f"{BASE}/health"
         wait_for(lambda: "expected one of light" in home.latest(topic).decode(), 15, "the mistake in the home")
         assert bridge.healthy()
+
+
+def test_rules_follow_the_zones_that_they_name(
+    tmp_path: Path, bus_url: str, store_url: str, broker_port: int, rules: Path
+) -> None:
+    marked, corners = tmp_path / "cameras.yaml", "[[0, 0], [1, 0], [1, 1]]"
+    porch = f"cameras: {{door: {{zones: [{{name: porch, polygon: {corners}}}]}}}}\n"
+    marked.write_text(porch, encoding="utf-8")
+    rules.write_text(
+        "rules:\n  - {name: a, when: {event: left, zone: porch}, do: [publish: {topic: home/a, payload: x}]}\n",
+        encoding="utf-8",
+    )
+    told = {"RULES_FILE": str(rules), "CAMERAS_FILE": str(marked)}
+    with bridging(tmp_path, bus_url, store_url, broker_port, **told) as bridge:
+        bridge.wait_until_healthy()
+        marked.write_text(porch.replace("porch", "yard"), encoding="utf-8")
+        wait_for(lambda: "expected a zone of cameras.yaml (yard), found 'porch'" in _note(bridge), 6, "the mistake")
+        assert "as before" in _note(bridge)
+        marked.write_text(porch, encoding="utf-8")
+        wait_for(lambda: _note(bridge) == "1 rule", 6, "the rule to be right again")
 
 
 def _log(folder: Path) -> str:

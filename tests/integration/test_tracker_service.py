@@ -329,7 +329,7 @@ def test_an_id_is_not_given_twice_whoever_is_confirmed_first(tmp_path: Path, bus
 
     with tracker(tmp_path, bus_url, store_url):
         slow.play(range(12, 24))
-        wait_for(lambda: len(events(store_url)) == 3, what="the same face, met anew")
+        wait_for(lambda: len(events(store_url)) == 5, what="both to have left, and the same face, met anew")
     assert slow.ids() == {1, 3}
     assert events(store_url)[-1].id == "door-3-1-appeared"
 

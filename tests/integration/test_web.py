@@ -72,6 +72,23 @@ def test_each_part_is_the_picture_of_just_the_frame_that_its_header_speaks_of(da
         assert abs(pixels(part).astype(int) - shade(published.seq)).max() <= 3
 
 
+def test_what_is_marked_follows_the_file_and_a_mistake_changes_nothing(tmp_path: Path, bus_url: str) -> None:
+    marked, path = tmp_path / "cameras.yaml", "/api/cameras/door/layout"
+    zone = "cameras: {door: {zones: [{name: porch, polygon: [[0, 0], [1, 0], [1, 1]]}]}}\n"
+    marked.write_text(zone, encoding="utf-8")
+    with web(tmp_path, bus_url, CAMERAS_FILE=str(marked)) as made:
+
+        def names() -> list[str]:
+            return [each["name"] for each in made.get(path).json()["zones"]]
+
+        assert names() == ["porch"]
+        marked.write_text(zone.replace("porch", "yard"), encoding="utf-8")
+        wait_for(lambda: names() == ["yard"], 4, "the edit")
+        marked.write_text("cameras: x\n", encoding="utf-8")
+        wait_for(lambda: made.metric('errors_total{kind="cameras.yaml"}') == 1, 5, "the mistake")
+        assert names() == ["yard"]
+
+
 @pytest.mark.usefixtures("door")
 def test_boxes_are_drawn_only_where_asked_for(dashboard: Web) -> None:
     with closing(dashboard.watch(query="?boxes=1")) as drawn, closing(dashboard.watch(query="?boxes=0")) as plain:

@@ -60,14 +60,14 @@ def live(bus_url: str, make_link: Make, intake: Intake, metrics: Metrics) -> Ite
 @pytest.fixture
 def client(bus: Link, live: LiveView, metrics: Metrics) -> FlaskClient:
     """A browser on this machine; one Redis is both bus and store."""
-    return create_app(WebSettings(), bus, bus, live, metrics, LAYOUTS, Controls).test_client()
+    return create_app(WebSettings(), bus, bus, live, metrics, lambda: LAYOUTS, Controls).test_client()
 
 
 @pytest.fixture
 def lost(make_link: Make, live: LiveView, metrics: Metrics) -> FlaskClient:
     """A browser on this machine, while neither bus nor store is there."""
     return create_app(
-        WebSettings(), make_link(NOWHERE), make_link(NOWHERE), live, metrics, LAYOUTS, Controls
+        WebSettings(), make_link(NOWHERE), make_link(NOWHERE), live, metrics, lambda: LAYOUTS, Controls
     ).test_client()
 
 

@@ -219,6 +219,36 @@ def test_a_zone_of_an_earlier_run_that_is_no_more_is_erased_and_others_are_kept(
     assert (erased.topic, erased.payload, erased.retain) == (f"{DOOR}/zone/steps", b"", True)
 
 
+def test_a_zone_that_is_no_more_is_forgotten_and_a_new_one_is_told() -> None:
+    camera = CameraState("door", TOPICS, 2.0, 1.0, ("porch", "steps"))
+    inside = replace(face(1), zones=("porch", "steps"))
+    camera.update(seen(inside), 100.0)
+    (erased,) = camera.mark(("porch", "yard"))
+    assert (erased.topic, erased.payload, erased.retain) == (f"{DOOR}/zone/steps", b"", True)
+    said = camera.update(seen(inside), 100.1)
+    assert (zone_states(said, "porch"), zone_states(said, "yard")) == ([], [("OFF", 0)])
+    assert not any(one.topic == erased.topic for one in [*said, *camera.retained()])
+    # It comes back later, and is told anew.
+    assert camera.mark(("porch", "yard", "steps")) == []
+    assert zone_states(camera.update(seen(inside), 100.2), "steps") == [("ON", 1)]
+
+
+def test_zones_that_change_are_described_anew_before_what_was_said_of_them_is_erased() -> None:
+    ears = Ears(replace(NODE, zones={"door": ["porch"]}))
+    ears.home.update(seen(replace(face(1), zones=("porch",))))
+    ears.take()
+    ears.home.mark({"door": ["porch"]})
+    assert ears.take() == []
+    ears.home.mark({"door": ["steps"]})
+    removing, remaining, erased = ears.take()
+    assert components(removing)["door.porch.occupancy"] == {"p": "binary_sensor"}
+    assert "door.porch.occupancy" not in components(remaining)
+    assert "door.steps.occupancy" in components(remaining)
+    assert (erased.topic, erased.payload) == (f"{DOOR}/zone/porch", b"")
+    ears.home.mark({"door": ["steps"], "hall": ["bench"]})
+    assert "door.steps.occupancy" in components(ears.take()[0])
+
+
 # ---- all cameras of a node
 
 
@@ -229,9 +259,10 @@ class Ears:
         self.now_s = 100.0
         self.said: list[Publication] = []
         people = People(TOPICS, 2.0, kept_days=3650)
-        self.home = Home(
-            node, lambda camera: CameraState(camera, TOPICS, 2.0, 2.0), people, lambda: self.now_s, self.hear
-        )
+        self.home = Home(node, self.make, people, lambda: self.now_s, self.hear)
+
+    def make(self, camera: str) -> CameraState:
+        return CameraState(camera, TOPICS, 2.0, 2.0, self.home.node.zones.get(camera, ()))
 
     def hear(self, publications: object) -> None:
         assert isinstance(publications, list)

@@ -56,7 +56,8 @@ def test_the_rim_is_two_pixels_wide_at_the_most(inset: float) -> None:
 
 
 def test_a_veil_blackens_the_picture_itself_and_fits_every_size() -> None:
-    veil = Veil([Area("left", ((0, 0), (0.5, 0), (0.5, 1), (0, 1))), Area("dot", ((0.9, 0.9), (1, 0.9), (1, 1)))])
+    masks = (Area("left", ((0, 0), (0.5, 0), (0.5, 1), (0, 1))), Area("dot", ((0.9, 0.9), (1, 0.9), (1, 1))))
+    veil = Veil(lambda: masks)
     for width, height in ((64, 48), (640, 480), (64, 48)):
         picture = np.full((height, width, 3), 200, np.uint8)
         assert veil.cover(picture) is picture
@@ -65,9 +66,48 @@ def test_a_veil_blackens_the_picture_itself_and_fits_every_size() -> None:
         assert not picture[-1, -1].any()
 
 
+LEFT = Area("left", ((0, 0), (0.5, 0), (0.5, 1), (0, 1)))
+RIGHT = Area("right", ((0.5, 0), (1, 0), (1, 1), (0.5, 1)))
+
+
+def test_a_veil_changes_with_its_masks_from_the_next_picture_on() -> None:
+    now: list[tuple[Area, ...]] = [()]
+    veil, black = Veil(lambda: now[0]), []
+    for now[0] in ((), (LEFT,), (LEFT, RIGHT), (RIGHT,), ()):
+        picture = veil.cover(np.full((48, 64, 3), 200, np.uint8))
+        black.append((not picture[:, :28].any(), not picture[:, 36:].any()))
+    assert black == [(False, False), (True, False), (True, True), (False, True), (False, False)]
+
+
+def test_a_veil_knows_when_what_was_published_shows_what_is_to_be_hidden_now() -> None:
+    masks: tuple[Area, ...] = (LEFT,)
+    veil, picture = Veil(lambda: masks), np.full((48, 64, 3), 200, np.uint8)
+    assert veil.bares, "an earlier run may have published with fewer masks"
+    veil.cover(picture)
+    assert veil.hides_more
+    veil.publishing()
+    assert not veil.bares
+    assert not veil.hides_more
+    masks = (LEFT, RIGHT)
+    assert veil.bares
+    assert not veil.hides_more, "the picture that is on its way was covered before"
+    veil.publishing()
+    assert veil.bares, "nor does its publication settle it"
+    veil.cover(picture)
+    assert veil.hides_more
+    veil.publishing()
+    masks = (RIGHT,)
+    assert not veil.bares
+    veil.cover(picture)
+    assert not veil.hides_more
+    veil.publishing()
+    masks = (LEFT, RIGHT)
+    assert veil.bares
+
+
 def test_without_masks_a_picture_stays_as_it_is() -> None:
     picture = np.full((48, 64, 3), 200, np.uint8)
-    assert (Veil([]).cover(picture) == 200).all()
+    assert (Veil(tuple).cover(picture) == 200).all()
 
 
 @pytest.mark.parametrize("polygon", [((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))])

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from facewire.layouts import layouts, load_layouts
+from facewire.layouts import difference, layouts, load_layouts, summary
 from facewire.marked import LIMIT_BYTES, MarkedError
 from facewire.messages import PLACE_NAME
 from facewire.settings import LayoutSettings
@@ -69,11 +69,15 @@ def test_a_number_is_one_by_its_looks(tmp_path: Path) -> None:
     assert layout.zones[1].polygon == ((0, 0), (1, 0), (1, 0.1))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "# nothing yet\n", "---\n", "cameras:\n", "cameras: {}\n", "{}\n", "\ufeffcameras:\n"]
-)
+@pytest.mark.parametrize("text", ["cameras:\n", "cameras: {}\n", "\ufeffcameras:\n"])
 def test_nothing_marked_is_nothing(tmp_path: Path, text: str) -> None:
     assert load_layouts(write(tmp_path, text)) == {}
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}\n"])
+def test_a_file_that_may_be_cut_off_is_none_that_marks_nothing(tmp_path: Path, text: str) -> None:
+    with pytest.raises(MarkedError, match=r"cameras\.yaml:[12]:1: expected a mapping with cameras, found no"):
+        load_layouts(write(tmp_path, text))
 
 
 def test_the_file_that_is_shipped_marks_nothing_and_its_example_is_right(tmp_path: Path) -> None:
@@ -271,6 +275,16 @@ def test_a_file_that_was_named_must_be_there(
         said = capsys.readouterr().err
         assert said.startswith(f"facewire: CAMERAS_FILE: {path} cannot be read (")
         assert "for example CAMERAS_FILE=config/cameras.yaml" in said
+
+
+def test_what_is_marked_is_told_by_numbers_and_a_change_by_names() -> None:
+    corners = ((0.1, 0.2), (0.9, 0.2), (0.9, 0.8))
+    porch, window = Area("porch", corners), Area("window", corners)
+    before = {"door": Layout((porch,), masks=(window,)), "hall": Layout((porch,))}
+    after = {"door": Layout((Area("porch", corners[::-1]), Area("steps", corners)))}
+    assert (summary(before), summary(after, ["masks"])) == ("2 zones, 1 mask", "")
+    said = "door: zone steps new, zone porch changed, mask window gone; hall: zone porch gone"
+    assert (difference(before, after), difference(after, after)) == (said, "")
 
 
 # ---- polygons

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
-from iot_bridge.rules.live import LOOK_EVERY_S, LiveRules, first_rules
+from iot_bridge.rules.live import first_rules, live_rules
 from iot_bridge.rules.model import Rulebook
 from iot_bridge.rules.reading import load_rules
 from iot_bridge.rules.surroundings import Surroundings
@@ -15,6 +15,7 @@ from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Topics
 
 from facewire.heartbeat import Heartbeat
+from facewire.live import LOOK_EVERY_S
 from facewire.metrics import Metrics
 
 AROUND = Surroundings(Topics("facewire", "door-pi"))
@@ -36,7 +37,7 @@ class Watched:
         self._said = structlog.testing.LogCapture()
         wrapper = structlog.make_filtering_bound_logger(0)
         log: Any = structlog.wrap_logger(None, processors=[self._said], wrapper_class=wrapper)
-        self.live = LiveRules(book, path, AROUND, heartbeat, metrics, log, lambda: self.now_s)
+        self.live = live_rules(book, path, lambda: AROUND, heartbeat, metrics, log, lambda: self.now_s)
 
     def look(self, times: int = 3) -> bool:
         changed = False
@@ -46,7 +47,7 @@ class Watched:
         return changed
 
     def names(self) -> list[str]:
-        return [rule.name for rule in self.live.book.rules]
+        return [rule.name for rule in self.live.now.rules]
 
     def note(self) -> str:
         return str(self._heartbeat._notes.get("rules", ""))
@@ -71,15 +72,13 @@ def watched(tmp_path: Path, heartbeat: Heartbeat, metrics: Metrics) -> Watched:
     return watched
 
 
-def test_a_change_counts_once_it_stays_for_a_look(watched: Watched) -> None:
+def test_a_change_counts_once_it_stays_for_a_second(watched: Watched) -> None:
     assert (watched.names(), watched.note()) == (["a"], "1 rule")
     watched.path.write_text(rules("a", "b"), encoding="utf-8")
-    assert not watched.look(1)
+    assert not watched.look(2)
     assert watched.look(1)
     assert (watched.names(), watched.note()) == (["a", "b"], "2 rules")
-    assert [(line["event"], line["changed"]) for line in watched.lines()] == [
-        ("the rules were read again", "rule b new")
-    ]
+    assert [(line["event"], line["changed"]) for line in watched.lines()] == [("rules: read again", "rule b new")]
     assert not watched.look()
     assert watched.lines() == []
 
@@ -127,7 +126,7 @@ def test_a_mistake_keeps_the_last_good_rules_is_said_once_and_shown(watched: Wat
     assert not watched.look(10)
     assert watched.names() == ["a"]
     complaint = f"{watched.path}:2:29: expected one of appeared"
-    assert watched.note().startswith(f"the last good ones: {complaint}")
+    assert watched.note().startswith(f"as before, since {complaint}")
     (line,) = watched.lines()
     assert line["mistake"].startswith(complaint)
     assert watched.mistakes() == 1

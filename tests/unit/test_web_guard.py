@@ -35,7 +35,7 @@ def app(folder: Path, password: str = "", metrics: Metrics | None = None) -> Fla
     link = Link(connect(NOWHERE), "bus", heartbeat, metrics)
     live = LiveView(lambda: link, Intake(metrics, open_log("test")), metrics, fps=15, max_viewers=1)
     settings = WebSettings(web_host="127.0.0.1", web_username="zoë", web_password=SecretStr(password))
-    return create_app(settings, link, link, live, metrics, {}, Controls)
+    return create_app(settings, link, link, live, metrics, dict, Controls)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from capture.camera import Camera
@@ -17,7 +17,8 @@ from capture.settings import CaptureSettings
 from capture.sources import Source, file_path
 from facewire import keys
 from facewire.controls import watching
-from facewire.layouts import layouts
+from facewire.layouts import Layouts, layouts, live_layouts, summary
+from facewire.live import LiveFile
 from facewire.service import Service, keep_running, running
 from facewire.settings import load, stop_operator
 from facewire.shapes import Layout
@@ -63,20 +64,26 @@ def serve() -> int:
     with running("capture", settings) as service:
         watch = watching(service)
         frames = Publisher(service.bus, keys.FRAMES, service.metrics)
-        warn_of_strangers(service, marked)
+        live = live_layouts(service, marked, lambda layouts: note(service, layouts))
+        warn_of_strangers(service, live)
         cameras = [
             Camera(
                 source,
                 service,
                 Outlet(source.name, frames, service.metrics),
-                Veil(marked.get(source.name, Layout()).masks),
+                veil(source.name, live),
                 Curtain(source.name, lambda: watch.known),
             )
             for source in settings.sources
         ]
         for camera in cameras:
             camera.start()
-        keep_running(service, lambda: run(service, cameras))
+
+        def look() -> None:
+            if live.look():
+                warn_of_strangers(service, live)
+
+        keep_running(service, lambda: run(service, cameras, look))
         end_s = time.monotonic() + END_WITHIN_S
         ended = [camera.join(max(0.0, end_s - time.monotonic())) for camera in cameras]
     if not all(ended):
@@ -85,12 +92,27 @@ def serve() -> int:
     return 0
 
 
-def warn_of_strangers(service: Service[CaptureSettings], marked: Iterable[str]) -> None:
-    """Tell people of names in `cameras.yaml` that no camera here has: a mask under a wrong name hides nothing."""
-    strangers = sorted(set(marked) - {source.name for source in service.settings.sources})
-    if strangers:
-        names = ", ".join(strangers)
-        service.heartbeat.note(service.settings.cameras_file.name, f"names cameras that are not captured here: {names}")
+def veil(camera: str, live: LiveFile[Layouts]) -> Veil:
+    """Return what covers a camera's masks as they are now."""
+    return Veil(lambda: live.now.get(camera, Layout()).masks)
+
+
+def note(service: Service[CaptureSettings], layouts: Layouts) -> str:
+    """Say how many masks there are, and which names in `cameras.yaml` no camera here has."""
+    names = strangers(service, layouts)
+    warning = f"names cameras that are not captured here: {names}" if names else ""
+    return "; ".join(filter(None, (summary(layouts, ["masks"]), warning)))
+
+
+def strangers(service: Service[CaptureSettings], layouts: Layouts) -> str:
+    """Return the names that no camera here has: a mask under a wrong name hides nothing."""
+    return ", ".join(sorted(set(layouts) - {source.name for source in service.settings.sources}))
+
+
+def warn_of_strangers(service: Service[CaptureSettings], live: LiveFile[Layouts]) -> None:
+    """Tell people of names in `cameras.yaml` that no camera here has."""
+    names = strangers(service, live.now)
+    if names:
         service.log.warning("cameras.yaml names cameras that are not captured here", names=names)
 
 

@@ -67,7 +67,7 @@ class Camera:
     def take_back(self) -> None:
         """Take from the bus what nobody shall see any more, whenever and by whom it was published."""
         # Again and again: one may have been on its way, the bus away, the camera lost, or capture down at that moment.
-        if self._curtain.closed == PRIVACY:
+        if self._curtain.closed == PRIVACY or self._veil.bares:
             self._outlet.erase()
 
     def trouble(self, now_s: float) -> str:
@@ -132,6 +132,10 @@ class Camera:
             return
         with self._service.metrics.stage("mask"):
             covered = self._veil.cover(small)
+        if self._veil.hides_more and not self._outlet.erase():
+            self._service.metrics.dropped("frames_unpublished")
+            return
+        self._veil.publishing()
         self._outlet.publish(covered, captured_ns)
 
     def _lose(self, why: str) -> None:

@@ -1,6 +1,6 @@
 """Black out what nobody shall see, before a picture leaves capture."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,21 +19,44 @@ class Veil:
     """Covers the masked areas of one camera; what it puts over a picture is made once for each size.
 
     Args:
-        masks: the areas.
+        masks: returns the areas as they are now.
     """
 
-    def __init__(self, masks: Sequence[Area]) -> None:
+    def __init__(self, masks: Callable[[], Sequence[Area]]) -> None:
         self._masks = masks
         self._kept: Picture = np.empty((0, 0, 3), np.uint8)
+        self._kept_by: Sequence[Area] = ()
+        self._published_under: Sequence[Area] = ()
 
     def cover(self, picture: Picture) -> Picture:
         """Make masked pixels black in a (height, width, 3) uint8 BGR picture itself, and return it."""
-        if not self._masks:
+        masks = self._masks()
+        if not masks:
+            self._kept_by = masks
             return picture
-        if self._kept.shape != picture.shape:
-            self._kept = np.repeat(kept_pixels(self._masks, *picture.shape[:2])[..., None], 3, axis=2)
+        if masks != self._kept_by or self._kept.shape != picture.shape:
+            self._kept = np.repeat(kept_pixels(masks, *picture.shape[:2])[..., None], 3, axis=2)
+            self._kept_by = masks
         cv2.bitwise_and(picture, self._kept, dst=picture)
         return picture
+
+    @property
+    def bares(self) -> bool:
+        """Whether pictures that were published, here or by an earlier run, may show what is to be hidden by now."""
+        return _hides_more(self._masks(), self._published_under)
+
+    @property
+    def hides_more(self) -> bool:
+        """Whether the picture that was covered last hides more than those that were published before it."""
+        return _hides_more(self._kept_by, self._published_under)
+
+    def publishing(self) -> None:
+        """Note that the picture that was covered last is published, and that none is left which hides less."""
+        self._published_under = self._kept_by
+
+
+def _hides_more(now: Sequence[Area], before: Sequence[Area]) -> bool:
+    return now is not before and not set(now) <= set(before)
 
 
 def kept_pixels(masks: Sequence[Area], height: int, width: int) -> Picture:

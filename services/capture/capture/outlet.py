@@ -31,9 +31,9 @@ class Outlet:
             if seq is not None and self._publish(picture, captured_ns, seq):
                 self._metrics.handled(self._camera, captured_ns)
 
-    def erase(self) -> None:
-        """Take back what the bus still holds of the camera."""
-        self._frames.empty(self._camera)
+    def erase(self) -> bool:
+        """Take back what the bus still holds of the camera; False while the bus is away."""
+        return self._frames.empty(self._camera)
 
     def _publish(self, picture: Picture, captured_ns: int, seq: int) -> bool:
         height, width = picture.shape[:2]

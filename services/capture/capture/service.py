@@ -1,7 +1,7 @@
 """Turn cameras and files into fresh, time-stamped frames. Writes `frames:{camera}`, and the names into `cameras`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from capture.camera import Camera
 from capture.settings import CaptureSettings
@@ -13,11 +13,18 @@ LOOK_EVERY_S = 0.25
 TELL_EVERY_S = 4.0
 
 
-def run(service: Service[CaptureSettings], cameras: Sequence[Camera]) -> None:
-    """Judge the cameras, whose threads read and publish, and tell the world of them until the service stops."""
+def run(service: Service[CaptureSettings], cameras: Sequence[Camera], look: Callable[[], None]) -> None:
+    """Judge the cameras, whose threads read and publish, and tell the world of them until the service stops.
+
+    Args:
+        service: the service.
+        cameras: all of them.
+        look: looks whether other masks are wanted.
+    """
     told_s, counted = float("-inf"), {camera: camera.frames for camera in cameras}
     while not service.stop.is_set():
         now_s = time.monotonic()
+        look()
         for camera in cameras:
             judge(service, camera, now_s)
             camera.take_back()

@@ -2,10 +2,13 @@
 
 import sys
 import time
+from dataclasses import replace
 from threading import Thread
 
 from facewire import keys
 from facewire.groups import GroupReader
+from facewire.layouts import Layouts, live_layouts, summary
+from facewire.live import LiveFile
 from facewire.service import Service, keep_running, running
 from facewire.settings import load
 from facewire.streams import Intake, StreamReader, Wanted
@@ -22,7 +25,7 @@ from iot_bridge.locks.pinning import set_pin
 from iot_bridge.people import People
 from iot_bridge.presence import CameraState
 from iot_bridge.rules.lights import LightsOff
-from iot_bridge.rules.live import LiveRules, first_rules
+from iot_bridge.rules.live import LiveRules, first_rules, live_rules
 from iot_bridge.rules.model import Rulebook
 from iot_bridge.rules.performing import Performer
 from iot_bridge.rules.senses import Senses, sensors
@@ -39,27 +42,34 @@ def main() -> int:
     settings = load(BridgeSettings)
     around = surroundings(settings)
     topics = around.topics
-    zones = {camera: [zone.name for zone in layout.zones] for camera, layout in around.layouts.items()}
     book = first_rules(settings, around)
     with running("iot-bridge", settings) as service:
-        live = LiveRules(book, settings.rules_file, around, service.heartbeat, service.metrics, service.log)
+        marks = live_layouts(service, around.layouts, lambda layouts: summary(layouts, ["zones"]))
+        live = live_rules(
+            book,
+            settings.rules_file,
+            lambda: replace(around, layouts=marks.now),
+            service.heartbeat,
+            service.metrics,
+            service.log,
+        )
         node = Node(
             topics,
             settings.node_name,
             settings.discovery_prefix,
-            zones,
+            zone_names(marks.now),
             settings.detect_every_max,
             stills=settings.still_every_s > 0,
-            parts=[lambda node: lock_components(node, live.book.locks)],
+            parts=[lambda node: lock_components(node, live.now.locks)],
         )
         will = Publication(topics.availability, b"offline", retain=True)
         broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
         people = People(topics, settings.presence_off_after_s, settings.people_kept_days)
-        home = Home(node, lambda camera: camera_state(camera, node, settings), people, time.monotonic, broker.say)
+        home = Home(node, lambda camera: camera_state(camera, home.node, settings), people, time.monotonic, broker.say)
         commands = Commands(topics, service.metrics, service.log)
         broker.start(home.say_everything, ears(home, commands))
         try:
-            serve(service, broker, home, commands, live)
+            serve(service, broker, home, commands, live, marks)
         finally:
             broker.stop()
     return 0
@@ -71,23 +81,39 @@ def camera_state(camera: str, node: Node, settings: BridgeSettings) -> CameraSta
     return CameraState(camera, node.topics, settings.faces_hz, settings.presence_off_after_s, zones)
 
 
-def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands: Commands, live: LiveRules) -> None:
+def zone_names(layouts: Layouts) -> dict[str, list[str]]:
+    """Return the names of each camera's zones."""
+    return {camera: [zone.name for zone in layout.zones] for camera, layout in layouts.items()}
+
+
+def serve(
+    service: Service[BridgeSettings],
+    broker: Broker,
+    home: Home,
+    commands: Commands,
+    live: LiveRules,
+    marks: LiveFile[Layouts],
+) -> None:
     """Run all loops until the service stops."""
     senses = Senses(service.settings.zone)
     performer = Performer(live, senses, LightsOff(service.store), home.node.topics, service.metrics)
     webhooks = calling(service, live, senses)
-    mouth = speaking(service, broker, home.node.topics, lambda event: asked(live.book, event, senses))
-    note_silence(service, live.book)
+    mouth = speaking(service, broker, home.node.topics, lambda event: asked(live.now, event, senses))
+    note_silence(service, live.now)
     listen(broker, live, senses)
     tracks = StreamReader(service.bus, service.intake, service.metrics, [Wanted(keys.TRACKS)])
     events = GroupReader(service.store, service.intake, keys.EVENTS, group="iot-bridge", consumer="iot-bridge-1")
 
     def look() -> None:
-        locks = live.book.locks
+        locks = live.now.locks
+        if marks.look():
+            home.mark(zone_names(marks.now))
+            # Rules may name zones and lines that are there only now, or no more.
+            live.read_again()
         if live.look():
             listen(broker, live, senses)
-            note_silence(service, live.book)
-        if live.book.locks != locks:
+            note_silence(service, live.now)
+        if live.now.locks != locks:
             home.redescribe(lock_components(home.node, locks))
 
     bodies = [
@@ -111,16 +137,16 @@ def serve(service: Service[BridgeSettings], broker: Broker, home: Home, commands
 
 def listen(broker: Broker, live: LiveRules, senses: Senses) -> None:
     """Hear the sensors that rules ask for."""
-    broker.listen({sensor.topic for sensor in sensors(live.book)}, senses.hear)
+    broker.listen({sensor.topic for sensor in sensors(live.now)}, senses.hear)
 
 
 def keeping_doors(service: Service[BridgeSettings], live: LiveRules, senses: Senses, node: Node) -> Doors:
     """Return what opens and locks locks."""
 
     def book() -> Rulebook:
-        return live.book
+        return live.now
 
-    return Doors(service, node.topics, lambda: live.book.locks, may_open(book, senses), to_lock(book, senses))
+    return Doors(service, node.topics, lambda: live.now.locks, may_open(book, senses), to_lock(book, senses))
 
 
 def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -> Webhooks:
@@ -130,7 +156,7 @@ def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -
     events = GroupReader(service.store, silent, keys.EVENTS, group=group, consumer=f"{group}-1")
     caller = Caller(service.metrics, service.log, service.stop)
     lanes = Lanes(caller, service.metrics, service.heartbeat.beat, service.stop)
-    return Webhooks(events, lanes, lambda event: calls(live.book, event, senses, secret), service.stop)
+    return Webhooks(events, lanes, lambda event: calls(live.now, event, senses, secret), service.stop)
 
 
 if __name__ == "__main__":

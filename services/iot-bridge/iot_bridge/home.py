@@ -1,6 +1,7 @@
 """All cameras and people of this node, and what was last said of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 
@@ -175,6 +176,16 @@ class Home:
         with self._lock:
             self._former = former_platforms(payload)
             self._settled_s = self._clock() + SETTLED_AFTER_S
+
+    def mark(self, zones: Mapping[str, Sequence[str]]) -> None:
+        """Take in the zones of each camera: what is no more is removed, and then what was said of it erased."""
+        if zones == self.node.zones:
+            return
+        with self._lock:
+            were = components(self.node, self._known)
+            self.node = replace(self.node, zones=zones)
+            erased = [said for name, state in self._cameras.items() for said in state.mark(zones.get(name, ()))]
+            self._say([*self._replaced(were), *erased])
 
     def redescribe(self, were: Components) -> None:
         """Describe the device anew, since other parts of the bridge have changed.

@@ -86,6 +86,14 @@ class CameraState:
         if found is not None and found[0] > self._face_ns:
             self._face_ns, self._said["last_face"] = found
 
+    def mark(self, zones: Sequence[str]) -> list[Publication]:
+        """Take in which zones there are now; returns what makes the broker forget those that are no more."""
+        gone = [zone_leaf(zone) for zone in self._zone_seen_s if zone not in zones]
+        self._zone_seen_s = {zone: self._zone_seen_s.get(zone, float("-inf")) for zone in zones}
+        for leaf in gone:
+            self._said.pop(leaf, None)
+        return [self._publication(leaf, "") for leaf in gone]
+
     def silent_s(self, now_s: float) -> float:
         """Return how long nothing was heard of it."""
         return now_s - self._heard_s

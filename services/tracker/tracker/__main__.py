@@ -2,21 +2,24 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
 from itertools import count
 
 import cv2
 
-from facewire import keys
+from facewire import keys, lookup
 from facewire.controls import watching
-from facewire.layouts import layouts
+from facewire.layouts import layouts, live_layouts, summary
+from facewire.link import RedisAwayError
+from facewire.live import keep_looking
 from facewire.service import Service, keep_running, running
 from facewire.settings import load, stop_operator
 from facewire.streams import Publisher, StreamReader, Wanted
+from facewire.visits import Past, past
 from tracker import replaying
 from tracker.following import Following
 from tracker.outbox import Outbox
-from tracker.service import run
+from tracker.service import Told, run
 from tracker.settings import TrackerSettings
 from tracker.sources import MissingError, source
 from tracker.zones import Places
@@ -43,9 +46,11 @@ def serve() -> int:
         source(settings.tracker)
     except MissingError as error:
         stop_operator(str(error))
-    places = Places(layouts(settings))
+    marked = layouts(settings)
     with running("tracker", settings) as service:
         watch = watching(service)
+        live = live_layouts(service, marked, lambda layouts: summary(layouts, ("zones", "lines")))
+        keep_looking(service, live)
         wanted = [
             Wanted(keys.FRAMES, newest=True, backlog=BACKLOG),
             Wanted(keys.DETECTIONS),
@@ -54,13 +59,16 @@ def serve() -> int:
         inbox = StreamReader(service.bus, service.intake, service.metrics, wanted)
         tracks = Publisher(service.bus, keys.TRACKS, service.metrics)
         wishes = Publisher(service.bus, keys.WISHES, service.metrics)
-        events = Outbox(service.store, service.metrics)
+        earlier = service.store.patiently(past, service.stop) or Past()
+        next_id = count(earlier.last_id + 1).__next__
+        events = Outbox(service.store, service.metrics, earlier)
         try:
-            next_id = ids(service)
 
             def follow() -> None:
-                following = Following(settings, places, next_id, service.metrics)
-                run(service, inbox, following, tracks, wishes, events, watch)
+                # Of a run that was killed, or that an unforeseen error ended.
+                events.close_visits(last_followed(service, events.cameras))
+                following = Following(settings, Places(live.now), next_id, service.metrics)
+                run(service, inbox, following, tracks, wishes, events, Told(watch, live))
 
             keep_running(service, follow)
         finally:
@@ -68,10 +76,13 @@ def serve() -> int:
     return 0
 
 
-def ids(service: Service[TrackerSettings]) -> Callable[[], int]:
-    """Return a function that counts on from the last id that the store remembers."""
-    last = service.store.patiently(lambda client: client.get(keys.TRACK_ID), service.stop)
-    return count(int(str(last, "ascii") if isinstance(last, bytes) else 0) + 1).__next__
+def last_followed(service: Service[TrackerSettings], cameras: Iterable[str]) -> dict[str, int]:
+    """Return when the faces of cameras were last followed, as far as the bus still knows it."""
+    try:
+        found = {camera: service.bus.once(lambda client: lookup.newest_tracks(client, camera)) for camera in cameras}  # noqa: B023  it is called at once
+    except RedisAwayError:
+        return {}
+    return {camera: tracks.captured_ns for camera, tracks in found.items() if tracks is not None}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from facewire.controls import Controls
+from facewire.layouts import Layouts
 from facewire.messages import Detections, FaceEvent, Frame, Identity, Message, Tracks, Wish
 from facewire.metrics import Metrics
 from tracker.cadence import Attention
@@ -55,6 +56,10 @@ class Following:
             for tracker in self._trackers.values():
                 tracker.forget_names()
         self._recognizes = controls.recognition
+
+    def mark(self, layouts: Layouts) -> None:
+        """Take in what is marked in each camera's picture now."""
+        self._places.mark(layouts)
 
     def take(self, message: Message) -> Step:
         """Move the faces with a frame, correct them with detections, or name them."""

@@ -1,6 +1,7 @@
 """Carry events to the store without making the frame path wait for its disk."""
 
 from collections import deque
+from collections.abc import Mapping
 from threading import Event, Thread
 
 from facewire import keys
@@ -8,6 +9,8 @@ from facewire.link import Link, RedisAwayError, RedisRefusedError
 from facewire.messages import FaceEvent
 from facewire.metrics import Metrics
 from facewire.streams import Publisher
+from facewire.visits import Past, keep, note
+from tracker.visits import endings
 
 # Hours of a busy door; beyond that the oldest events go, and are counted.
 LIMIT = 10_000
@@ -22,13 +25,14 @@ class Outbox:
     Args:
         link: the store.
         metrics: counts events that had to be dropped.
+        past: what earlier runs left on the store.
     """
 
-    def __init__(self, link: Link, metrics: Metrics) -> None:
-        self._link = link
+    def __init__(self, link: Link, metrics: Metrics, past: Past) -> None:
         self._publisher = Publisher(link, keys.EVENTS, metrics)
         self._metrics = metrics
-        self._highest_id = 0
+        self._highest_id = past.last_id
+        self._visits = dict(past.open)
         self._waiting: deque[FaceEvent] = deque()
         self._arrived = Event()
         self._closing = Event()
@@ -40,8 +44,23 @@ class Outbox:
         if len(self._waiting) >= LIMIT:
             self._waiting.popleft()
             self._metrics.dropped("outbox_full")
+        note(self._visits, event)
         self._waiting.append(event)
         self._arrived.set()
+
+    def close_visits(self, seen_ns: Mapping[str, int]) -> None:
+        """Tell of everybody who has come that they are gone, since nobody follows them any more.
+
+        Args:
+            seen_ns: when each camera's faces were last followed, where that is known.
+        """
+        for event in endings(self._visits, seen_ns):
+            self.put(event)
+
+    @property
+    def cameras(self) -> set[str]:
+        """The cameras in which somebody has not left yet."""
+        return {event.camera for event in self._visits.values()}
 
     def close(self, wait_s: float = 3.0) -> None:
         """Deliver what is left if the store allows, and end."""
@@ -62,8 +81,7 @@ class Outbox:
 
     def _deliver(self, event: FaceEvent) -> bool:
         try:
-            self._remember(event.track_id)
-            self._publisher.append(event)
+            self._publisher.append(event, lambda client: keep(client, event, self._highest_id))
         except RedisAwayError:
             self._closing.wait(RETRY_S)
             self._arrived.set()
@@ -72,10 +90,5 @@ class Outbox:
             # One event that the store will never take must not hold up the others.
             self._metrics.error(type(error).__name__)
             self._metrics.dropped("event_refused")
+        self._highest_id = max(self._highest_id, event.track_id)
         return True
-
-    def _remember(self, track_id: int) -> None:
-        # A face that came later may be confirmed earlier: the highest id counts, not the latest.
-        if track_id > self._highest_id:
-            self._link.once(lambda client: client.set(keys.TRACK_ID, track_id))
-            self._highest_id = track_id

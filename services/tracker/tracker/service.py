@@ -4,12 +4,24 @@ Reads `frames:{camera}`, `detections:{camera}` and `identities:{camera}`; writes
 and `events` to the store.
 """
 
+from dataclasses import dataclass
+
 from facewire.controls import Watch
+from facewire.layouts import Layouts
+from facewire.live import LiveFile
 from facewire.service import Service
 from facewire.streams import Publisher, StreamReader
 from tracker.following import Following
 from tracker.outbox import Outbox
 from tracker.settings import TrackerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What may change while the service runs: what the home has switched, and what is marked in the pictures."""
+
+    watch: Watch
+    marks: LiveFile[Layouts]
 
 
 def run(
@@ -19,11 +31,12 @@ def run(
     tracks: Publisher,
     wishes: Publisher,
     events: Outbox,
-    watch: Watch,
+    told: Told,
 ) -> None:
     """Move the faces with every frame, correct them with every detection, until the service stops."""
     for message in inbox.messages(service.stop):
-        following.obey(watch.controls)
+        following.obey(told.watch.controls)
+        following.mark(told.marks.now)
         step = following.take(message)
         if step.tracks is not None:
             tracks.publish(step.tracks)

@@ -100,8 +100,19 @@ class Places:
     """
 
     def __init__(self, layouts: Mapping[str, Layout]) -> None:
-        marked = {name: layout for name, layout in layouts.items() if layout.zones or layout.lines}
-        self._watches = {name: _CameraPlaces(name, layout) for name, layout in marked.items()}
+        self._layouts = layouts
+        self._watches: dict[str, _CameraPlaces] = {}
+
+    def mark(self, layouts: Mapping[str, Layout]) -> None:
+        """Take in what is marked now: with the next frame, faces leave the zones that are no more and enter new ones.
+
+        Where a zone was only moved, whoever is still inside, or beside it by no more than the margin, stays.
+        """
+        if layouts is self._layouts:
+            return
+        self._layouts = layouts
+        for name, watch in self._watches.items():
+            watch.mark(layouts.get(name, Layout()))
 
     def watch(
         self, seen: Tracks, size: tuple[int, int], happened: Sequence[FaceEvent], hidden: Collection[int] = ()
@@ -120,7 +131,9 @@ class Places:
         """
         watch = self._watches.get(seen.camera)
         if watch is None:
-            return seen, list(happened)
+            # Where nothing is marked, too: something may be, while faces are there.
+            watch = _CameraPlaces(seen.camera, self._layouts.get(seen.camera, Layout()))
+            self._watches[seen.camera] = watch
         placed, told = watch.watch(seen, size, hidden)
         leaving = [event for event in told if event.type == "left_zone"]
         happened = [replace(event, zones=_zones(event, placed, leaving)) for event in happened]
@@ -146,11 +159,19 @@ class _CameraPlaces:
         self._lines: list[tuple[Line, Segment]] = []
         self._walks: dict[int, _Walk] = {}
 
+    def mark(self, layout: Layout) -> None:
+        """Take in what is marked now."""
+        kept = {line.name for line in layout.lines if line in self._layout.lines}
+        for walk in self._walks.values():
+            walk.steps = {name: steps for name, steps in walk.steps.items() if name in kept}
+        self._layout = layout
+        self._draw(self._size)
+
     def watch(self, seen: Tracks, size: tuple[int, int], hidden: Collection[int]) -> tuple[Tracks, list[FaceEvent]]:
         """Take in the tracks of a frame; return them with their zones, and what happened."""
         self._fit(size)
+        events = list(self._out_of_the_removed(seen.captured_ns))
         gone, self._walks = self._walks, {}
-        events: list[FaceEvent] = []
         tracks: list[Track] = []
         for track in seen.tracks:
             walk = self._walks[track.id] = gone.pop(track.id, _Walk(seen.captured_ns, track))
@@ -161,18 +182,29 @@ class _CameraPlaces:
         self._walks |= {each: gone.pop(each) for each in tuple(gone) if each in hidden}
         for walk in gone.values():
             events += [self._left(walk, zone, seen.captured_ns) for zone in tuple(walk.entered_ns)]
-        return replace(seen, tracks=tuple(tracks)), events
+        inside = any(walk.entered_ns for walk in self._walks.values())
+        return replace(seen, tracks=tuple(tracks)) if inside else seen, events
 
     def _fit(self, size: tuple[int, int]) -> None:
         if size == self._size:
             return
-        self._size = size
-        self._zones = [(zone.name, contour(zone.polygon, size)) for zone in self._layout.zones]
-        self._lines = [(line, segment(line.points, size)) for line in self._layout.lines]
+        self._draw(size)
         for walk in self._walks.values():
             # Where it was is told in px of the old size.
             walk.at = None
             walk.steps.clear()
+
+    def _draw(self, size: tuple[int, int]) -> None:
+        self._size = size
+        self._zones = [(zone.name, contour(zone.polygon, size)) for zone in self._layout.zones]
+        self._lines = [(line, segment(line.points, size)) for line in self._layout.lines]
+
+    def _out_of_the_removed(self, at_ns: int) -> Iterator[FaceEvent]:
+        """Let faces leave zones that are marked no more, seen or not: this is no guess."""
+        there = [name for name, _ in self._zones]
+        for walk in self._walks.values():
+            for zone in [each for each in walk.entered_ns if each not in there]:
+                yield self._left(walk, zone, at_ns)
 
     def _step(self, walk: _Walk, at_ns: int) -> list[FaceEvent]:
         left, top, right, bottom = walk.track.xyxy

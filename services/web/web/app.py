@@ -5,7 +5,7 @@ Reads `frames:{camera}`, `tracks:{camera}` and heartbeats (bus) and `events` and
 
 import re
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from flask import Flask, Response, abort, jsonify, render_template, request
 from facewire import lookup
 from facewire.controls import Controls
 from facewire.health import STALE_S, Health
+from facewire.layouts import Layouts
 from facewire.link import Link, RedisAwayError
 from facewire.metrics import Metrics
 from facewire.roster import read_health
@@ -37,7 +38,7 @@ def create_app(
     store: Link,
     live: LiveView,
     metrics: Metrics,
-    layouts: Mapping[str, Layout],
+    layouts: Callable[[], Layouts],
     controls: Callable[[], Controls],
 ) -> Flask:
     """Make the application.
@@ -48,7 +49,7 @@ def create_app(
         store: events.
         live: what shows cameras.
         metrics: counts.
-        layouts: what is marked in each camera's picture.
+        layouts: returns what is marked in each camera's picture.
         controls: returns what the home has switched.
     """
     app = Flask(__name__)
@@ -88,7 +89,7 @@ def _health(app: Flask, bus: Link) -> None:
         return jsonify(services=services, healthy=all(each["healthy"] for each in services))
 
 
-def _cameras(app: Flask, bus: Link, layouts: Mapping[str, Layout], controls: Callable[[], Controls]) -> None:
+def _cameras(app: Flask, bus: Link, layouts: Callable[[], Layouts], controls: Callable[[], Controls]) -> None:
     @app.get("/api/cameras")
     def cameras() -> Response:
         names = bus.once(camera_names)
@@ -96,7 +97,7 @@ def _cameras(app: Flask, bus: Link, layouts: Mapping[str, Layout], controls: Cal
 
     @app.get("/api/cameras/<camera>/layout")
     def layout(camera: str) -> Response:
-        return jsonify(msgspec.to_builtins(layouts.get(camera, Layout())))
+        return jsonify(msgspec.to_builtins(layouts().get(camera, Layout())))
 
 
 def _told(health: Health) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from threading import Thread
 from flask import Flask
 
 from facewire.controls import watching
-from facewire.layouts import layouts
+from facewire.layouts import layouts, live_layouts, summary
 from facewire.link import Link, RedisAwayError, connect
+from facewire.live import keep_looking
 from facewire.service import Service, running
 from facewire.settings import load
 from web.app import create_app
@@ -25,8 +26,11 @@ def application() -> Flask:
     service = ending.enter_context(running("web", load(WebSettings), watchdog=False, signals=False))
     settings, make_bus = service.settings, partial(_link, service)
     live = LiveView(make_bus, service.intake, service.metrics, settings.stream_fps, settings.max_viewers)
-    watch, marked = watching(service), layouts(settings)
-    app = create_app(settings, service.bus, service.store, live, service.metrics, marked, lambda: watch.controls)
+    watch, marked = watching(service), live_layouts(service, layouts(settings), summary)
+    keep_looking(service, marked)
+    app = create_app(
+        settings, service.bus, service.store, live, service.metrics, lambda: marked.now, lambda: watch.controls
+    )
     Thread(target=_beat, args=(service, make_bus()), name="heartbeat", daemon=True).start()
     ending.callback(live.close)
     app.extensions["facewire-close"] = ending.close

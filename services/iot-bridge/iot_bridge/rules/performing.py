@@ -85,7 +85,7 @@ class Performer:
 
     def prepare(self, event: FaceEvent, until: Event) -> list[Publication]:
         """Return what is to be sent with an event; that lights go off again is kept before they are turned on."""
-        book = self._live.book
+        book = self._live.now
         if not book.rules:
             return []
         rules = matching(book, event, self._senses.moment(event, book))
@@ -117,5 +117,5 @@ class Performer:
     def _off(self, device: Device) -> list[Publication]:
         messages = light_publications(device, self._topics, on=False)
         # What was a light when it was turned on may have become a lock since.
-        fence = Fence(self._topics.prefix, "", tuple(self._live.book.locks.values()))
+        fence = Fence(self._topics.prefix, "", tuple(self._live.now.locks.values()))
         return [] if fence.why_no_light(device, [each.topic for each in messages]) else messages

@@ -6,6 +6,7 @@ import { colour, draw } from "./drawing.js";
 const HEALTH_EVERY_MS = 2000;
 const RETRY_MS = 1500;
 const STUCK_MS = 6000;
+const LAYOUT_MS = 2000;
 const EVENT_COUNT = 30;
 // What is longer is read by pointing at it: why each backend was chosen or not takes ten lines.
 const LONGEST_NOTE = 70;
@@ -97,9 +98,14 @@ async function show(camera, tile, closed) {
     alarm.id = setTimeout(abort, STUCK_MS);
   };
   const times = [];
+  let renewal = 0;
   wind();
   try {
-    const layout = await json(`/api/cameras/${encodeURIComponent(camera)}/layout`);
+    const marks = `/api/cameras/${encodeURIComponent(camera)}/layout`;
+    let layout = await json(marks);
+    renewal = setInterval(async () => {
+      layout = await json(marks).catch(() => layout);
+    }, LAYOUT_MS);
     for await (const part of parts(`/stream/${encodeURIComponent(camera)}.mjpg`, attempt.signal)) {
       wind();
       if (document.hidden) continue;
@@ -110,6 +116,7 @@ async function show(camera, tile, closed) {
     }
   } finally {
     clearTimeout(alarm.id);
+    clearInterval(renewal);
     closed.removeEventListener("abort", abort);
   }
 }

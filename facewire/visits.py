@@ -1,0 +1,62 @@
+"""Who has come and not left yet, as the store keeps it: together with the events that say so, or not at all."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import redis
+
+from facewire import codec, keys
+from facewire.messages import FaceEvent
+
+OPENS = ("appeared", "identified", "unknown", "entered")
+CLOSES = ("left", "left_zone")
+
+Open = dict[str, FaceEvent]
+"""The event that last spoke of each visit, or of a visit's stay in a zone, by a name of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs of the tracker left: the last id that was given, and what is open."""
+
+    last_id: int = 0
+    open: Open = field(default_factory=dict)
+
+
+def past(client: redis.Redis) -> Past:
+    """Return what earlier runs left; what cannot be read is passed over."""
+    last: Any = client.get(keys.TRACK_ID)
+    fields: Any = client.hgetall(keys.VISITS)
+    found: Open = {}
+    for name, raw in fields.items():
+        try:
+            found[name.decode()] = codec.decode(raw, FaceEvent)
+        except codec.RejectedMessageError:
+            continue
+    return Past(int(last or 0), found)
+
+
+def keep(client: redis.Redis, event: FaceEvent, last_id: int) -> None:
+    """Write what an event opens or closes, and its track's id if that is above the last one that was given."""
+    # A face that came later may be confirmed earlier: the highest id counts, not the latest.
+    if event.track_id > last_id:
+        client.set(keys.TRACK_ID, event.track_id)
+    if event.type in OPENS:
+        raw: Any = codec.encode(replace(event, snapshot=None))
+        client.hset(keys.VISITS, visit_name(event), raw)
+    elif event.type in CLOSES:
+        client.hdel(keys.VISITS, visit_name(event))
+
+
+def note(visits: Open, event: FaceEvent) -> None:
+    """Note what an event opens or closes, as `keep` writes it."""
+    if event.type in OPENS:
+        visits[visit_name(event)] = replace(event, snapshot=None)
+    elif event.type in CLOSES:
+        visits.pop(visit_name(event), None)
+
+
+def visit_name(event: FaceEvent) -> str:
+    """Name the visit that an event speaks of, or the stay in a zone."""
+    visit = f"{event.camera}:{event.track_id}"
+    return visit if event.zone is None else f"{visit}:{event.zone}"
