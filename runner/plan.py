@@ -23,7 +23,7 @@ MALLOC = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 # The bridge sees a frame every few seconds, among small things that last: kept, each would cost 2 MB more (ADR 19).
-SPARING = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+SPARING = {"MALLOC_MMAP_THRESHOLD_": "131072"}
 
 
 @dataclass(frozen=True, slots=True)
