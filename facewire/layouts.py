@@ -34,7 +34,7 @@ def layouts(settings: LayoutSettings) -> dict[str, Layout]:
     """
     path = settings.cameras_file
     try:
-        if "cameras_file" not in settings.model_fields_set and not path.exists():
+        if "cameras_file" not in settings.named and not path.exists():
             return {}
         return load_layouts(path)
     except MarkedError as error:

@@ -92,7 +92,7 @@ def read_manifest(manifest: Path = MANIFEST) -> tuple[Asset, ...]:
 
 def model_path(directory: Path, name: str) -> Path:
     """Return where the file called `name` in the manifest lies; missing or spoiled, it ends the process with code 2."""
-    # Set-up uses this module where pydantic is not installed yet.
+    # Set-up uses this module where marshmallow is not installed yet.
     from facewire.settings import stop_operator  # noqa: PLC0415
 
     try:

@@ -4,14 +4,17 @@ A service extends `Settings` in a `settings.py` of its own. A bad value ends the
 that names the variable, what is wrong and an example; it never shows the value, which may be a secret.
 """
 
+import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow.fields import Field, Function, Integer, String
+from marshmallow.validate import OneOf, Range, Regexp
 
 from facewire.health import RUN_DIR
 
@@ -21,35 +24,55 @@ OPERATOR_ERROR = 2
 """The exit code of a mistake that the operator can mend."""
 
 
-def _readable(url: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a setting is told: beside its type, in `Annotated`.
+
+    Args:
+        by: reads and checks the text; its complaints must not repeat it.
+        example: what would be right.
+    """
+
+    by: "Field[Any]"
+    example: object
+
+
+def _readable(url: str) -> None:
     try:
         _ = urlsplit(url).port
     except ValueError:
         # The error itself would show a part of a password that has a `/` or a `]`.
-        raise ValueError("host or port cannot be read (in a password, `/` is written %2F, `]` %5D)") from None
-    return url
+        raise ValidationError("host or port cannot be read (in a password, `/` is written %2F, `]` %5D)") from None
 
 
-RedisUrl = Annotated[str, StringConstraints(pattern=r"^(redis|rediss|unix)://.+"), AfterValidator(_readable)]
+REDIS_URL = String(
+    validate=[Regexp(r"(redis|rediss|unix)://.+", error="Must begin with redis://, rediss:// or unix://"), _readable]
+)
+PORT = Integer(validate=Range(1, 65535))
+PATH = Function(deserialize=Path)
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Form = Literal["json", "console"]
 
 
-class Settings(BaseSettings):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """What all services share."""
 
-    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, env_ignore_empty=True, extra="ignore")
+    bus_url: Annotated[str, Told(REDIS_URL, "unix:///run/bus/redis.sock")] = "redis://127.0.0.1:6379/0"
+    store_url: Annotated[str, Told(REDIS_URL, "redis://store:6379/0")] = "redis://127.0.0.1:6380/0"
+    run_dir: Annotated[Path, Told(PATH, RUN_DIR)] = RUN_DIR
+    log_level: Annotated[Level, Told(String(validate=OneOf(get_args(Level))), "INFO")] = "INFO"
+    log_format: Annotated[Form, Told(String(validate=OneOf(get_args(Form))), "json")] = "json"
+    metrics_port: Annotated[int | None, Told(PORT, 9100)] = None
+    named: frozenset[str] = frozenset()
+    """The fields that somebody set; the others are as they are by default."""
 
-    bus_url: RedisUrl = Field("redis://127.0.0.1:6379/0", examples=["unix:///run/bus/redis.sock"])
-    store_url: RedisUrl = Field("redis://127.0.0.1:6380/0", examples=["redis://store:6379/0"])
-    run_dir: Path = Field(RUN_DIR, examples=[str(RUN_DIR)])
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", examples=["INFO"])
-    log_format: Literal["json", "console"] = Field("json", examples=["json"])
-    metrics_port: int | None = Field(None, ge=1, le=65535, examples=[9100])
 
-
+@dataclass(frozen=True, kw_only=True)
 class LayoutSettings(Settings):
     """What the services share that know of zones, lines and masks (`facewire.layouts`)."""
 
-    cameras_file: Path = Field(Path("/etc/facewire/cameras.yaml"), examples=["config/cameras.yaml"])
+    cameras_file: Annotated[Path, Told(PATH, "config/cameras.yaml")] = Path("/etc/facewire/cameras.yaml")
 
 
 def load(kind: type[S], told: Mapping[str, str] | None = None) -> S:
@@ -59,11 +82,24 @@ def load(kind: type[S], told: Mapping[str, str] | None = None) -> S:
         kind: which settings.
         told: what a command line says, by a field's name; it goes before the environment.
     """
-    values: dict[str, Any] = dict(told or {})
+    known = known_settings(kind)
+    # An empty variable, as compose files pass on, says nothing.
+    texts = {name.lower(): text for name, text in os.environ.items() if text} | dict(told or {})
+    schema = Schema.from_dict({name: setting.by for name, setting in known.items()})
     try:
-        return kind(**values)
+        values = schema(unknown=EXCLUDE).load(texts)
+        return kind(**values, named=frozenset(values))
     except ValidationError as error:
-        stop_operator("; ".join(_complaint(kind, problem) for problem in error.errors(include_input=False)))
+        problems = error.messages_dict
+        stop_operator("; ".join(_complaint(name, problems[name], known[name]) for name in known if name in problems))
+    except ValueError as error:
+        stop_operator(str(error))
+
+
+def known_settings(kind: type[Settings]) -> dict[str, Told]:
+    """Return how each setting is told, by its field's name."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
 
 
 def stop_operator(line: str) -> NoReturn:
@@ -72,11 +108,6 @@ def stop_operator(line: str) -> NoReturn:
     raise SystemExit(OPERATOR_ERROR)
 
 
-def _complaint(kind: type[Settings], problem: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails
-    name = str(problem["loc"][0]) if problem["loc"] else ""
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    field = kind.model_fields.get(name)
-    if field is None:
-        return text
-    example = f"; for example {name.upper()}={field.examples[0]}" if field.examples else ""
-    return f"{name.upper()}: {text}{example}"
+def _complaint(name: str, problems: list[str], setting: Told) -> str:
+    text = " ".join(problems).removesuffix(".")
+    return f"{name.upper()}: {text}; for example {name.upper()}={setting.example}"

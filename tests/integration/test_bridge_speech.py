@@ -207,7 +207,7 @@ def test_rules_that_speak_into_the_void_are_shown(
 @pytest.mark.parametrize(
     ("told", "complaint"),
     [
-        ({"SPEECH_OUTPUT": "loud"}, "SPEECH_OUTPUT: Input should be 'none', 'alsa', 'mqtt' or 'webhook'"),
+        ({"SPEECH_OUTPUT": "loud"}, "SPEECH_OUTPUT: Must be one of: none, alsa, mqtt, webhook"),
         ({"SPEECH_OUTPUT": "webhook"}, "SPEECH_WEBHOOK_URL: must be set"),
         ({"SPEECH_WEBHOOK_URL": f"ftp://user:{SECRET}@host"}, "SPEECH_WEBHOOK_URL: is no address"),
         ({"SPEECH_WEBHOOK_URL": f"http://user:{SECRET}@host/"}, "SPEECH_WEBHOOK_URL: is no address"),

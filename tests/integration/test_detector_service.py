@@ -244,7 +244,7 @@ def test_a_missing_model_is_answered_with_how_to_fetch_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
-        ("DETECTOR_BACKEND", "cuda", "it must be one of: auto, "),
+        ("DETECTOR_BACKEND", "cuda", "Must be one of: auto, "),
         ("DETECTOR_INPUT", "300x200", "both sides must be multiples of 32"),
         ("DETECT_EVERY", "0", "greater than or equal to 1"),
         ("DETECT_EVERY", "often", "valid integer"),

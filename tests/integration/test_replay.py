@@ -151,7 +151,9 @@ def test_what_is_no_recording_or_no_setting_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, foreign) == f"facewire: {foreign}: is no recording; scripts/record makes one"
     assert "cannot be read (No such file or directory)" in refused(tmp_path, tmp_path / "missing.rec")
     assert "with one of birth_score, bus_url," in refused(tmp_path, empty, "--set", "faces=3")
-    assert "MAX_FACES: Input should be less than or equal to 50" in refused(tmp_path, empty, "--set", "max_faces=51")
+    assert "MAX_FACES: Must be greater than or equal to 1 and less than or equal to 50" in refused(
+        tmp_path, empty, "--set", "max_faces=51"
+    )
     assert replayed(tmp_path, empty) == b""
 
 

@@ -230,7 +230,7 @@ def test_without_any_engine_nothing_is_spoken_and_nothing_refused() -> None:
         ({"speech_engine": "espeak-ng"}, (), "SPEECH_ENGINE: espeak-ng is not installed"),
         ({"speech_engine": "piper"}, (ESPEAK,), "SPEECH_ENGINE: piper is not on the PATH"),
         ({"speech_engine": "piper"}, (ESPEAK, "piper"), "SPEECH_ENGINE: piper has no voice"),
-        ({"piper_voice_zh": "/nowhere/zh.onnx"}, (ESPEAK,), "PIPER_VOICE_ZH: /nowhere/zh.onnx is not there"),
+        ({"piper_voice_zh": Path("/nowhere/zh.onnx")}, (ESPEAK,), "PIPER_VOICE_ZH: /nowhere/zh.onnx is not there"),
     ],
 )
 def test_what_was_asked_for_and_is_not_there_is_refused(

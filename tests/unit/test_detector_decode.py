@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewire.boxes import iou
+from facewire.settings import load
 
 SIZE = InputSize(320, 256)
 CELLS = {stride: (320 // stride) * (256 // stride) for stride in (8, 16, 32)}
@@ -94,9 +95,14 @@ def test_what_is_kept_does_not_overlap_and_what_is_dropped_overlaps_something_be
         assert any(overlaps[dropped, best] > 0.3 and scores[best] >= scores[dropped] for best in kept)
 
 
-def test_input_size_that_does_not_fit_the_strides_is_refused() -> None:
-    with pytest.raises(ValueError, match="multiples of 32"):
-        DetectorSettings(detector_input="300x250")
+@pytest.mark.parametrize(("told", "said"), [("300x250", "multiples of 32"), ("320", "WIDTHxHEIGHT")])
+def test_input_size_that_does_not_fit_the_strides_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], told: str, said: str
+) -> None:
+    monkeypatch.setenv("DETECTOR_INPUT", told)
+    with pytest.raises(SystemExit):
+        load(DetectorSettings)
+    assert said in capsys.readouterr().err
 
 
 def test_each_network_gets_its_own_view_of_the_same_picture() -> None:

@@ -52,7 +52,7 @@ def test_the_check_is_a_command_with_exit_codes(tmp_path: Path) -> None:
 
 
 def test_the_check_loads_nothing_heavy() -> None:
-    heavy = ("redis", "pydantic", "numpy", "structlog")
+    heavy = ("redis", "marshmallow", "numpy", "structlog")
     code = f"import sys, facewire.health; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"

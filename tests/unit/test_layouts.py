@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from facewire.layouts import difference, layouts, load_layouts, summary
 from facewire.marked import LIMIT_BYTES, MarkedError
 from facewire.messages import PLACE_NAME
-from facewire.settings import LayoutSettings
+from facewire.settings import LayoutSettings, load
 from facewire.shapes import Area, Layout, Line, tangled_sides
 from tests.places import ROOT
 
@@ -256,7 +256,7 @@ def test_no_bytes_make_it_fail_otherwise(tmp_path_factory: pytest.TempPathFactor
 def settings(monkeypatch: pytest.MonkeyPatch, path: Path | None) -> LayoutSettings:
     if path is not None:
         monkeypatch.setenv("CAMERAS_FILE", str(path))
-    return LayoutSettings()
+    return load(LayoutSettings)
 
 
 def test_without_a_file_nothing_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:

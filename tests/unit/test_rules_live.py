@@ -17,6 +17,7 @@ from iot_bridge.topics import Topics
 from facewire.heartbeat import Heartbeat
 from facewire.live import LOOK_EVERY_S
 from facewire.metrics import Metrics
+from facewire.settings import load
 
 AROUND = Surroundings(Topics("facewire", "door-pi"))
 
@@ -191,6 +192,6 @@ def test_a_file_that_was_named_must_be_there_and_right(
     ):
         monkeypatch.setenv("RULES_FILE", str(path))
         with pytest.raises(SystemExit) as ended:
-            first_rules(BridgeSettings(), AROUND)
+            first_rules(load(BridgeSettings), AROUND)
         assert ended.value.code == 2
         assert capsys.readouterr().err.startswith("facewire: " + said.format(path))

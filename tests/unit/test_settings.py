@@ -1,12 +1,23 @@
 """A bad setting is said in one line that helps, and never repeats what it was given."""
 
+import subprocess
+import sys
+from typing import get_type_hints
+
+import msgspec
 import pytest
+from capture.settings import CaptureSettings
+from detector.settings import DetectorSettings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from iot_bridge.settings import BridgeSettings
+from tracker.settings import TrackerSettings
 from web.settings import WebSettings
 
-from facewire.settings import Settings, load
+from facewire.settings import LayoutSettings, Settings, known_settings, load
+from runner.settings import WatchSettings
+
+KINDS = (BridgeSettings, CaptureSettings, DetectorSettings, TrackerSettings, WatchSettings, WebSettings)
 
 
 def complaint(capsys: pytest.CaptureFixture[str], kind: type[Settings]) -> str:
@@ -69,3 +80,39 @@ def test_in_a_container_the_published_address_counts(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("WEB_HOST", "0.0.0.0")
     monkeypatch.setenv("WEB_BIND", "127.0.0.1")
     assert load(WebSettings).web_host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_example_is_right_and_read_as_the_settings_type(kind: type[Settings]) -> None:
+    for name, setting in known_settings(kind).items():
+        value = setting.by.deserialize(str(setting.example))
+        msgspec.convert(value, get_type_hints(kind)[name])
+
+
+def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    monkeypatch.setenv("MQTT_PORT", "0")
+    line = complaint(capsys, BridgeSettings)
+    assert "LOG_LEVEL: Must be one of: DEBUG, INFO, WARNING, ERROR; for example LOG_LEVEL=INFO; MQTT_PORT: Must" in line
+    assert "loud" not in line
+
+
+@pytest.mark.parametrize(("word", "meant"), [("yes", True), ("on", True), ("1", True), ("no", False), ("false", False)])
+def test_yes_and_no_have_many_words(monkeypatch: pytest.MonkeyPatch, word: str, *, meant: bool) -> None:
+    monkeypatch.setenv("MQTT_TLS", word)
+    assert load(BridgeSettings).mqtt_tls is meant
+
+
+def test_it_is_known_what_somebody_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMERAS_FILE", str(LayoutSettings().cameras_file))
+    monkeypatch.setenv("LOG_FORMAT", "")
+    named = load(LayoutSettings, {"metrics_port": "9100"}).named
+    assert {"cameras_file", "metrics_port"} <= named
+    assert "log_format" not in named
+
+
+@pytest.mark.parametrize("service", ["iot_bridge.__main__", "web.worker"])
+def test_who_computes_nothing_loads_no_numpy(service: str) -> None:
+    code = f"import sys, {service}; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

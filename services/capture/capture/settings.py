@@ -1,46 +1,58 @@
 """What capture is told by its environment."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from marshmallow import ValidationError
+from marshmallow.fields import Boolean, Float, Integer, String
+from marshmallow.validate import Range
 
 from capture.demo.truth import CLIP
 from capture.sources import Source, parse_camera, parse_cameras
-from facewire.settings import LayoutSettings
+from facewire.settings import PATH, LayoutSettings, Told
 
 
+def _is_source(text: str) -> None:
+    try:
+        parse_camera(text)
+    except ValueError as error:
+        raise ValidationError(f"it {error}") from None
+
+
+def _are_sources(text: str) -> None:
+    try:
+        if text.strip():
+            parse_cameras(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def _is_even(number: int) -> None:
+    if number % 2:
+        raise ValidationError("Must be even")
+
+
+WIDTH = Integer(validate=[Range(64, 3840), _is_even])
+SEVERAL = "door=rtsp://user:password@camera.lan/stream,hall=/dev/video0"
+
+
+@dataclass(frozen=True, kw_only=True)
 class CaptureSettings(LayoutSettings):
     """Settings of capture; see its README."""
 
-    camera: str = Field("", repr=False, examples=["/dev/video0"])
-    cameras: str = Field("", repr=False, examples=["door=rtsp://user:password@camera.lan/stream,hall=/dev/video0"])
-    frame_width: int = Field(640, ge=64, le=3840, multiple_of=2, examples=[640])
-    frame_fps: float = Field(30, ge=1, le=120, examples=[30])
-    camera_timeout_s: float = Field(4.0, ge=1, le=30, examples=[4])
-    loop: bool = Field(default=True, examples=["true"])
-    demo_dir: Path = Field(Path("/opt/facewire/demo"), examples=["/opt/facewire/demo"])
+    camera: Annotated[str, Told(String(validate=_is_source), "/dev/video0")] = field(default="", repr=False)
+    cameras: Annotated[str, Told(String(validate=_are_sources), SEVERAL)] = field(default="", repr=False)
+    frame_width: Annotated[int, Told(WIDTH, 640)] = 640
+    frame_fps: Annotated[float, Told(Float(validate=Range(1, 120)), 30)] = 30.0
+    camera_timeout_s: Annotated[float, Told(Float(validate=Range(1, 30)), 4)] = 4.0
+    loop: Annotated[bool, Told(Boolean(), "true")] = True
+    demo_dir: Annotated[Path, Told(PATH, "/opt/facewire/demo")] = Path("/opt/facewire/demo")
 
-    @field_validator("camera")
-    @classmethod
-    def _camera_is_a_source(cls, text: str) -> str:
-        try:
-            parse_camera(text)
-        except ValueError as error:
-            raise ValueError(f"it {error}") from None
-        return text
-
-    @field_validator("cameras")
-    @classmethod
-    def _cameras_are_sources(cls, text: str) -> str:
-        if text.strip():
-            parse_cameras(text)
-        return text
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> "CaptureSettings":
+    def __post_init__(self) -> None:
+        """Refuse two answers to one question."""
         if self.camera.strip() and self.cameras.strip():
             raise ValueError("CAMERA and CAMERAS are both set: keep one of them")
-        return self
 
     @property
     def sources(self) -> tuple[Source, ...]:

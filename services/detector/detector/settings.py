@@ -1,55 +1,53 @@
 """What the detector is told by its environment."""
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from marshmallow import ValidationError
+from marshmallow.fields import Float, Function, Integer, String
+from marshmallow.validate import OneOf, Range
 
 from detector.backends import KINDS
 from detector.geometry import InputSize
 from facewire.messages import EVERY_LIMIT
-from facewire.settings import Settings
+from facewire.settings import PATH, Settings, Told
 
 STRIDE_PX = 32
+FRAMES = Integer(validate=Range(1, EVERY_LIMIT))
 
 
-def _number_or_auto(text: object) -> object:
-    return None if text == "auto" else text
+def _frames_or_auto(text: str) -> int | None:
+    return None if text == "auto" else FRAMES.deserialize(text)
 
 
-FramesPerDetection = Annotated[int | None, BeforeValidator(_number_or_auto)]
-"""None is `auto`."""
+def _fits_the_strides(text: str) -> None:
+    if re.fullmatch(r"[0-9]{2,4}x[0-9]{2,4}", text) is None:
+        raise ValidationError("Must be WIDTHxHEIGHT in pixels")
+    if any(int(side) % STRIDE_PX or not int(side) for side in text.split("x")):
+        raise ValidationError(f"both sides must be multiples of {STRIDE_PX}")
 
 
+@dataclass(frozen=True, kw_only=True)
 class DetectorSettings(Settings):
     """Settings of the detector; see its README."""
 
-    models_dir: Path = Field(Path("/opt/facewire/models"), examples=["/opt/facewire/models"])
-    cache_dir: Path = Field(Path("/var/cache/facewire"), examples=["/var/cache/facewire"])
-    detect_every: FramesPerDetection = Field(None, ge=1, le=EVERY_LIMIT, examples=["auto"])
-    detect_every_max: int = Field(15, ge=1, le=EVERY_LIMIT, examples=[15])
-    detect_hot_c: float = Field(75.0, ge=30, le=110, examples=[75])
-    detect_busy_percent: float = Field(90.0, ge=20, le=101, examples=[90])
-    thermal_dir: Path = Field(Path("/sys/class/thermal"), examples=["/sys/class/thermal"])
-    detector_backend: str = Field("auto", examples=["auto"])
-    detector_input: str = Field("320x256", pattern=r"^\d{2,4}x\d{2,4}$", examples=["320x256"])
-    detector_threads: int = Field(1, ge=1, le=64, examples=[2])
-    tuning_records: Path | None = Field(None, examples=["/var/cache/facewire/mine.json"])
-    score_threshold: float = Field(0.5, gt=0, lt=1, examples=[0.5])
-
-    @field_validator("detector_backend")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        if name not in {"auto", *KINDS}:
-            raise ValueError(f"it must be one of: auto, {', '.join(KINDS)}")
-        return name
-
-    @field_validator("detector_input")
-    @classmethod
-    def _fits_the_strides(cls, text: str) -> str:
-        if any(int(side) % STRIDE_PX or not int(side) for side in text.split("x")):
-            raise ValueError(f"both sides must be multiples of {STRIDE_PX}")
-        return text
+    models_dir: Annotated[Path, Told(PATH, "/opt/facewire/models")] = Path("/opt/facewire/models")
+    cache_dir: Annotated[Path, Told(PATH, "/var/cache/facewire")] = Path("/var/cache/facewire")
+    detect_every: Annotated[int | None, Told(Function(deserialize=_frames_or_auto), "auto")] = None
+    """None is `auto`."""
+    detect_every_max: Annotated[int, Told(FRAMES, 15)] = 15
+    detect_hot_c: Annotated[float, Told(Float(validate=Range(30, 110)), 75)] = 75.0
+    detect_busy_percent: Annotated[float, Told(Float(validate=Range(20, 101)), 90)] = 90.0
+    thermal_dir: Annotated[Path, Told(PATH, "/sys/class/thermal")] = Path("/sys/class/thermal")
+    detector_backend: Annotated[str, Told(String(validate=OneOf(("auto", *KINDS))), "auto")] = "auto"
+    detector_input: Annotated[str, Told(String(validate=_fits_the_strides), "320x256")] = "320x256"
+    detector_threads: Annotated[int, Told(Integer(validate=Range(1, 64)), 2)] = 1
+    tuning_records: Annotated[Path | None, Told(PATH, "/var/cache/facewire/mine.json")] = None
+    score_threshold: Annotated[
+        float, Told(Float(validate=Range(0, 1, min_inclusive=False, max_inclusive=False)), 0.5)
+    ] = 0.5
 
     @property
     def input_size(self) -> InputSize:

@@ -51,7 +51,7 @@ def make_client(
     )
     client.on_socket_open = lambda _client, _userdata, connection: _send_at_once(connection)
     if settings.mqtt_username:
-        client.username_pw_set(settings.mqtt_username, settings.mqtt_password.get_secret_value())
+        client.username_pw_set(settings.mqtt_username, settings.mqtt_password)
     if settings.mqtt_tls:
         client.tls_set_context(_tls(settings))
     return client

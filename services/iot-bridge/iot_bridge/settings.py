@@ -1,29 +1,38 @@
 """What the bridge is told by its environment."""
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from marshmallow import ValidationError
+from marshmallow.fields import Boolean, Float, Integer, String
+from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from facewire.messages import EVERY_LIMIT
-from facewire.settings import LayoutSettings
+from facewire.settings import PATH, PORT, LayoutSettings, Told
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+NAME = String(validate=Regexp(r"[a-z0-9][a-z0-9_-]{0,31}\Z", error="Must be of a-z, 0-9, _ and -, up to 32 long"))
 # A `+` or `#` would make it a filter; `$` is the broker's own; a `/` at an end makes a level without a name.
-Prefix = Annotated[str, StringConstraints(pattern=r"^[^+#\s/$]([^+#\s]{0,62}[^+#\s/])?$")]
-
-
+PREFIX = String(
+    validate=Regexp(
+        r"[^+#\s/$]([^+#\s]{0,62}[^+#\s/])?\Z",
+        error="Must have no +, # or blank, no $ at its beginning and no / at an end, and be up to 64 long",
+    )
+)
 # A card, `plughw:CARD=Device,DEV=0`, or a name of an asound.conf.
-AlsaDevice = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,:=+/ -]{0,127}$")]
+ALSA_DEVICE = String(
+    validate=Regexp(r"[A-Za-z0-9_][A-Za-z0-9_.,:=+/ -]{0,127}\Z", error="Must be the name of an ALSA device")
+)
+Output = Literal["none", "alsa", "mqtt", "webhook"]
+Engine = Literal["auto", "espeak-ng", "piper"]
 
 
-def _web_address(url: SecretStr) -> SecretStr:
-    if url.get_secret_value() and not is_web_address(url.get_secret_value()):
-        raise ValueError("is no address that begins with http:// or https://, without a user or password")
-    return url
+def _is_web_address(url: str) -> None:
+    if not is_web_address(url):
+        raise ValidationError("is no address that begins with http:// or https://, without a user or password")
 
 
 def is_web_address(url: str) -> bool:
@@ -37,49 +46,66 @@ def is_web_address(url: str) -> bool:
     return usable and plain and parts.scheme in ("http", "https")
 
 
-WebAddress = Annotated[SecretStr, AfterValidator(_web_address)]
-
-
-def _known_zone(name: str) -> str:
+def _is_known_zone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no time zone that this host knows") from None
-    return name
+        raise ValidationError("is no time zone that this host knows") from None
 
+
+WEB_ADDRESS = String(validate=_is_web_address)
+ZONE = String(validate=_is_known_zone)
+OUTPUT, ENGINE = String(validate=OneOf(get_args(Output))), String(validate=OneOf(get_args(Engine)))
 
 # Beside ALSA's own configuration, where a desktop's sound server listens.
 PROGRAMS_NEED = ("PATH", "HOME", "TMPDIR", "ALSA_CONFIG_PATH", "XDG_RUNTIME_DIR", "PULSE_SERVER")
 
 
+@dataclass(frozen=True, kw_only=True)
 class BridgeSettings(LayoutSettings):
     """Settings of the bridge; see its README."""
 
-    mqtt_host: str = Field("127.0.0.1", examples=["192.168.1.10"])
-    mqtt_port: int = Field(1883, ge=1, le=65535, examples=[1883])
-    mqtt_username: str = Field("", examples=["facewire"])
-    mqtt_password: SecretStr = Field(SecretStr(""), examples=["the broker's password"])
-    mqtt_tls: bool = Field(default=False, examples=["true"])
-    mqtt_ca_file: Path | None = Field(None, examples=["/etc/ssl/my-ca.pem"])
-    mqtt_cert_file: Path | None = Field(None, examples=["/etc/ssl/door-pi.pem"])
-    mqtt_key_file: Path | None = Field(None, examples=["/etc/ssl/door-pi.key"])
-    node_id: Name = Field("facewire", examples=["door-pi"])
-    node_name: str = Field("facewire", min_length=1, max_length=64, examples=["Door"])
-    topic_prefix: Prefix = Field("facewire", examples=["facewire"])
-    discovery_prefix: Prefix = Field("homeassistant", examples=["homeassistant"])
-    faces_hz: float = Field(2.0, gt=0, le=60, examples=[2])
-    presence_off_after_s: float = Field(2.0, ge=0, le=3600, examples=[2])
-    people_kept_days: int = Field(60, ge=1, le=3650, examples=[60])
-    still_every_s: float = Field(5.0, ge=0, le=3600, examples=[5])
-    detect_every_max: int = Field(15, ge=1, le=EVERY_LIMIT, examples=[15])
-    speech_output: Literal["none", "alsa", "mqtt", "webhook"] = Field("none", examples=["alsa"])
-    speech_engine: Literal["auto", "espeak-ng", "piper"] = Field("auto", examples=["auto"])
-    speech_webhook_url: WebAddress = Field(SecretStr(""), examples=["http://192.168.1.30:8080/play"])
-    alsa_device: AlsaDevice = Field("default", examples=["plughw:CARD=Device"])
-    piper_voice_en: Path | None = Field(None, examples=["/etc/facewire/voices/en_GB-alba-medium.onnx"])
-    piper_voice_zh: Path | None = Field(None, examples=["/etc/facewire/voices/zh_CN-huayan-medium.onnx"])
-    rules_file: Path = Field(Path("/etc/facewire/rules.yaml"), examples=["config/rules.yaml"])
-    tz: Annotated[str, AfterValidator(_known_zone)] | None = Field(None, examples=["Europe/Berlin"])
+    mqtt_host: Annotated[str, Told(String(), "192.168.1.10")] = "127.0.0.1"
+    mqtt_port: Annotated[int, Told(PORT, 1883)] = 1883
+    mqtt_username: Annotated[str, Told(String(), "facewire")] = ""
+    mqtt_password: Annotated[str, Told(String(), "the broker's password")] = field(default="", repr=False)
+    mqtt_tls: Annotated[bool, Told(Boolean(), "true")] = False
+    mqtt_ca_file: Annotated[Path | None, Told(PATH, "/etc/ssl/my-ca.pem")] = None
+    mqtt_cert_file: Annotated[Path | None, Told(PATH, "/etc/ssl/door-pi.pem")] = None
+    mqtt_key_file: Annotated[Path | None, Told(PATH, "/etc/ssl/door-pi.key")] = None
+    node_id: Annotated[str, Told(NAME, "door-pi")] = "facewire"
+    node_name: Annotated[str, Told(String(validate=Length(1, 64)), "Door")] = "facewire"
+    topic_prefix: Annotated[str, Told(PREFIX, "facewire")] = "facewire"
+    discovery_prefix: Annotated[str, Told(PREFIX, "homeassistant")] = "homeassistant"
+    faces_hz: Annotated[float, Told(Float(validate=Range(0, 60, min_inclusive=False)), 2)] = 2.0
+    presence_off_after_s: Annotated[float, Told(Float(validate=Range(0, 3600)), 2)] = 2.0
+    people_kept_days: Annotated[int, Told(Integer(validate=Range(1, 3650)), 60)] = 60
+    still_every_s: Annotated[float, Told(Float(validate=Range(0, 3600)), 5)] = 5.0
+    detect_every_max: Annotated[int, Told(Integer(validate=Range(1, EVERY_LIMIT)), 15)] = 15
+    speech_output: Annotated[Output, Told(OUTPUT, "alsa")] = "none"
+    speech_engine: Annotated[Engine, Told(ENGINE, "auto")] = "auto"
+    speech_webhook_url: Annotated[str, Told(WEB_ADDRESS, "http://192.168.1.30:8080/play")] = field(
+        default="", repr=False
+    )
+    alsa_device: Annotated[str, Told(ALSA_DEVICE, "plughw:CARD=Device")] = "default"
+    piper_voice_en: Annotated[Path | None, Told(PATH, "/etc/facewire/voices/en_GB-alba-medium.onnx")] = None
+    piper_voice_zh: Annotated[Path | None, Told(PATH, "/etc/facewire/voices/zh_CN-huayan-medium.onnx")] = None
+    rules_file: Annotated[Path, Told(PATH, "config/rules.yaml")] = Path("/etc/facewire/rules.yaml")
+    tz: Annotated[str | None, Told(ZONE, "Europe/Berlin")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together."""
+        if self.speech_output == "webhook" and not self.speech_webhook_url:
+            example = "for example SPEECH_WEBHOOK_URL=http://192.168.1.30:8080/play"
+            raise ValueError(f"SPEECH_WEBHOOK_URL: must be set, since SPEECH_OUTPUT=webhook is; {example}")
+        if self.mqtt_password and not self.mqtt_username:
+            raise ValueError("MQTT_USERNAME: must be set, since MQTT_PASSWORD is; for example MQTT_USERNAME=facewire")
+        if (self.mqtt_cert_file is None) != (self.mqtt_key_file is None):
+            raise ValueError("MQTT_CERT_FILE and MQTT_KEY_FILE: set both or none")
+        if self.mqtt_cert_file and not self.mqtt_tls:
+            raise ValueError("MQTT_TLS: must be true, since MQTT_CERT_FILE is set; for example MQTT_TLS=true")
+        if self.mqtt_is_socket and self.mqtt_tls:
+            raise ValueError("MQTT_TLS: a unix socket is not encrypted; leave it out, or name a host in MQTT_HOST")
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -89,33 +115,6 @@ class BridgeSettings(LayoutSettings):
     def piper_voice(self, language: Literal["en", "zh"]) -> Path | None:
         """Return the voice that piper speaks a language with."""
         return {"en": self.piper_voice_en, "zh": self.piper_voice_zh}[language]
-
-    @model_validator(mode="after")
-    def _webhook_somewhere(self) -> Self:
-        if self.speech_output == "webhook" and not self.speech_webhook_url.get_secret_value():
-            example = "for example SPEECH_WEBHOOK_URL=http://192.168.1.30:8080/play"
-            raise ValueError(f"SPEECH_WEBHOOK_URL: must be set, since SPEECH_OUTPUT=webhook is; {example}")
-        return self
-
-    @model_validator(mode="after")
-    def _password_of_somebody(self) -> Self:
-        if self.mqtt_password.get_secret_value() and not self.mqtt_username:
-            raise ValueError("MQTT_USERNAME: must be set, since MQTT_PASSWORD is; for example MQTT_USERNAME=facewire")
-        return self
-
-    @model_validator(mode="after")
-    def _certificate_with_key(self) -> Self:
-        if (self.mqtt_cert_file is None) != (self.mqtt_key_file is None):
-            raise ValueError("MQTT_CERT_FILE and MQTT_KEY_FILE: set both or none")
-        if self.mqtt_cert_file and not self.mqtt_tls:
-            raise ValueError("MQTT_TLS: must be true, since MQTT_CERT_FILE is set; for example MQTT_TLS=true")
-        return self
-
-    @model_validator(mode="after")
-    def _socket_without_tls(self) -> Self:
-        if self.mqtt_is_socket and self.mqtt_tls:
-            raise ValueError("MQTT_TLS: a unix socket is not encrypted; leave it out, or name a host in MQTT_HOST")
-        return self
 
     @property
     def mqtt_is_socket(self) -> bool:

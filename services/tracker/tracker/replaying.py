@@ -18,7 +18,7 @@ from facewire.log import open_log
 from facewire.messages import FaceEvent, Tracks
 from facewire.metrics import Metrics
 from facewire.recording import Entry, RecordingError, read
-from facewire.settings import load, stop_operator
+from facewire.settings import known_settings, load, stop_operator
 from facewire.streams import Intake
 from tracker.following import Following, Step
 from tracker.settings import TrackerSettings
@@ -92,8 +92,8 @@ def _told(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         name, given, value = pair.partition("=")
         name = name.strip().lower()
-        if not given or name not in TrackerSettings.model_fields:
-            known = ", ".join(sorted(TrackerSettings.model_fields))
+        if not given or name not in known_settings(TrackerSettings):
+            known = ", ".join(sorted(known_settings(TrackerSettings)))
             stop_operator(f"--set {name}: must be NAME=VALUE with one of {known}; for example --set max_faces=10")
         told[name] = value
     return told

@@ -1,18 +1,25 @@
 """What the tracker is told by its environment."""
 
-from pydantic import Field
+from dataclasses import dataclass
+from typing import Annotated, get_args
 
-from facewire.settings import LayoutSettings
+from marshmallow.fields import Float, Integer, String
+from marshmallow.validate import OneOf, Range
+
+from facewire.settings import LayoutSettings, Told
 from tracker.sources import Kind
 
+SCORE = Float(validate=Range(0, 1, min_inclusive=False, max_inclusive=False))
 
+
+@dataclass(frozen=True, kw_only=True)
 class TrackerSettings(LayoutSettings):
     """Settings of the tracker; see its README."""
 
-    max_faces: int = Field(5, ge=1, le=50, examples=[5])
-    birth_score: float = Field(0.55, gt=0, lt=1, examples=[0.55])
-    count_score: float = Field(0.7, gt=0, lt=1, examples=[0.7])
-    confirm_hits: int = Field(2, ge=1, le=20, examples=[2])
-    coast_s: float = Field(1.0, ge=0.1, le=30, examples=[1.0])
-    return_within_s: float = Field(20.0, ge=0, le=3600, examples=[20.0])
-    tracker: Kind = Field("flow", examples=["flow"])
+    max_faces: Annotated[int, Told(Integer(validate=Range(1, 50)), 5)] = 5
+    birth_score: Annotated[float, Told(SCORE, 0.55)] = 0.55
+    count_score: Annotated[float, Told(SCORE, 0.7)] = 0.7
+    confirm_hits: Annotated[int, Told(Integer(validate=Range(1, 20)), 2)] = 2
+    coast_s: Annotated[float, Told(Float(validate=Range(0.1, 30)), 1.0)] = 1.0
+    return_within_s: Annotated[float, Told(Float(validate=Range(0, 3600)), 20.0)] = 20.0
+    tracker: Annotated[Kind, Told(String(validate=OneOf(get_args(Kind))), "flow")] = "flow"

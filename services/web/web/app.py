@@ -191,4 +191,4 @@ def _parts(live: LiveView, camera: str, line: Line, *, boxes: bool) -> Generator
 def _with_boxes(shown: Shown) -> bytes:
     from web import drawing  # noqa: PLC0415  OpenCV is loaded only once somebody watches
 
-    return drawing.jpeg(drawing.with_boxes(shown.picture, shown.tracks))
+    return drawing.jpeg_with_boxes(shown.frame, shown.tracks)

@@ -1,10 +1,10 @@
-"""Make JPEGs of frames, with or without boxes; the only file that loads OpenCV, and so only once somebody watches."""
+"""Make JPEGs of frames; the only file that loads OpenCV and numpy, and so only once somebody watches."""
 
 import cv2
 import numpy as np
 
-from facewire.messages import Tracks
-from facewire.pixels import Picture
+from facewire.messages import Frame, Tracks
+from facewire.pixels import Picture, picture
 
 QUALITY = 80
 # Hues that stay apart for neighbouring ids: steps of the golden angle.
@@ -14,22 +14,27 @@ LINE_PX = 2
 cv2.setNumThreads(1)
 
 
-def jpeg(picture: Picture) -> bytes:
-    """Encode a picture, (H, W, 3) uint8 BGR or (H, W) uint8 gray."""
-    done, encoded = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
-    return encoded.tobytes() if done else b""
+def jpeg(frame: Frame) -> bytes:
+    """Return a frame as JPEG."""
+    return _encoded(picture(frame))
 
 
-def with_boxes(picture: Picture, tracks: Tracks) -> Picture:
-    """Return a copy of a picture with a box and an ID on each face, for clients that cannot draw."""
-    drawn = picture.copy() if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+def jpeg_with_boxes(frame: Frame, tracks: Tracks) -> bytes:
+    """Return a frame as JPEG with a box and an ID on each face, for clients that cannot draw."""
+    pixels = picture(frame)
+    drawn = pixels.copy() if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     for track in tracks.tracks:
         left, top, right, bottom = (round(side) for side in track.xyxy)
         colour = _colour(track.id)
         cv2.rectangle(drawn, (left, top), (right, bottom), colour, LINE_PX, cv2.LINE_AA)
         place = (left, max(14, top - 6))
         cv2.putText(drawn, f"#{track.id}", place, cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, LINE_PX, cv2.LINE_AA)
-    return drawn
+    return _encoded(drawn)
+
+
+def _encoded(pixels: Picture) -> bytes:
+    done, encoded = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
+    return encoded.tobytes() if done else b""
 
 
 def _colour(track_id: int) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ HEADERS = {
 
 def guard(app: Flask, settings: WebSettings, metrics: Metrics) -> None:
     """Check every request before it is answered, and mark every answer."""
-    password = settings.web_password.get_secret_value()
+    password = settings.web_password
     auth = HTTPBasicAuth(realm="facewire")
 
     @auth.verify_password  # type: ignore[untyped-decorator]  # the library has no types

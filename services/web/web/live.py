@@ -8,9 +8,8 @@ from threading import Condition, Event, Lock, Thread
 
 from facewire import keys, lookup
 from facewire.link import Link, RedisAwayError
-from facewire.messages import Tracks
+from facewire.messages import Frame, Tracks
 from facewire.metrics import Metrics
-from facewire.pixels import Picture, picture
 from facewire.streams import Intake, StreamReader, Wanted
 from web import mjpeg
 
@@ -22,9 +21,9 @@ EARLY = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One picture of a camera with the tracks of just that frame."""
+    """One frame of a camera with its tracks."""
 
-    picture: Picture
+    frame: Frame
     jpeg: bytes
     tracks: Tracks
     header: str
@@ -117,7 +116,7 @@ class LiveView:
                 self._forget(camera, watched)
 
     def _read(self, camera: str, watched: _Watched) -> None:
-        from web import drawing  # noqa: PLC0415  25 MB that a dashboard which nobody watches does without
+        from web import drawing  # noqa: PLC0415  30 MB that a dashboard which nobody watches does without
 
         bus = self._make_bus()
         reader = StreamReader(bus, self._intake, self._metrics, [Wanted(keys.TRACKS)], only_camera=camera)
@@ -134,9 +133,9 @@ class LiveView:
                 self._metrics.dropped("frame_gone")
                 continue
             with self._metrics.stage("encode"):
-                encoded = drawing.jpeg(picture(frame))
+                encoded = drawing.jpeg(frame)
             with watched.changed:
-                watched.shown = Shown(picture(frame), encoded, tracks, mjpeg.about(frame, tracks), time.monotonic())
+                watched.shown = Shown(frame, encoded, tracks, mjpeg.about(frame, tracks), time.monotonic())
                 watched.changed.notify_all()
             self._metrics.handled(camera, frame.captured_ns)
 

@@ -1,32 +1,36 @@
 """What the dashboard is told by its environment."""
 
 import ipaddress
-from typing import Self
+from dataclasses import dataclass, field
+from typing import Annotated
 
-from pydantic import Field, SecretStr, model_validator
+from marshmallow.fields import Float, Integer, String
+from marshmallow.validate import Range, Regexp
 
-from facewire.settings import LayoutSettings
+from facewire.settings import PORT, LayoutSettings, Told
+
+# HTTP's login puts a colon between name and password.
+USERNAME = String(validate=Regexp(r"[^:]+\Z", error="Must have no colon"))
 
 
+@dataclass(frozen=True, kw_only=True)
 class WebSettings(LayoutSettings):
     """Settings of the dashboard; see its README."""
 
-    web_host: str = Field("127.0.0.1", examples=["127.0.0.1"])
-    web_bind: str = Field("", examples=["0.0.0.0"])  # noqa: S104  an example
-    web_port: int = Field(8080, ge=1, le=65535, examples=[8080])
-    # HTTP's login puts a colon between name and password.
-    web_username: str = Field("facewire", pattern="^[^:]+$", examples=["facewire"])
-    web_password: SecretStr = Field(SecretStr(""), examples=["a long sentence"])
-    stream_fps: float = Field(15.0, gt=0, le=60, examples=[15])
-    max_viewers: int = Field(8, ge=1, le=64, examples=[8])
+    web_host: Annotated[str, Told(String(), "127.0.0.1")] = "127.0.0.1"
+    web_bind: Annotated[str, Told(String(), "0.0.0.0")] = ""  # noqa: S104  an example
+    web_port: Annotated[int, Told(PORT, 8080)] = 8080
+    web_username: Annotated[str, Told(USERNAME, "facewire")] = "facewire"
+    web_password: Annotated[str, Told(String(), "a long sentence")] = field(default="", repr=False)
+    stream_fps: Annotated[float, Told(Float(validate=Range(0, 60, min_inclusive=False)), 15)] = 15.0
+    max_viewers: Annotated[int, Told(Integer(validate=Range(1, 64)), 8)] = 8
 
-    @model_validator(mode="after")
-    def _login_beyond_this_machine(self) -> Self:
-        if not self.web_password.get_secret_value() and not is_loopback(self.published_at):
+    def __post_init__(self) -> None:
+        """Ask for a login where other machines come in."""
+        if not self.web_password and not is_loopback(self.published_at):
             name = "WEB_BIND" if self.web_bind else "WEB_HOST"
             example = "for example WEB_PASSWORD='a long sentence'"
             raise ValueError(f"WEB_PASSWORD: must be set, since {name} lets other machines in; {example}")
-        return self
 
     @property
     def published_at(self) -> str:

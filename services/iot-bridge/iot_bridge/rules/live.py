@@ -30,7 +30,7 @@ def first_rules(settings: BridgeSettings, around: Surroundings, path: Path | Non
         around: the home.
         path: another file than the settings'.
     """
-    named = path is not None or "rules_file" in settings.model_fields_set
+    named = path is not None or "rules_file" in settings.named
     path = path or settings.rules_file
     try:
         if not named and not path.exists():

@@ -65,7 +65,7 @@ def _outlet(settings: BridgeSettings, programs: Programs, broker: Broker, topics
                 raise OperatorError("SPEECH_OUTPUT: alsa needs aplay, which is not there; install Debian's alsa-utils")
             return Alsa(program, settings.alsa_device, programs)
         case "webhook":
-            return Webhook(settings.speech_webhook_url.get_secret_value())
+            return Webhook(settings.speech_webhook_url)
         case _:
             return Mqtt(topics, lambda: broker.is_up, broker.say)
 
