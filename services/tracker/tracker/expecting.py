@@ -25,12 +25,14 @@ FEWEST_CELLS = 3
 HEAD = np.array((-0.3, -0.4, 1.3, 1.0))
 BODY = np.array((-0.8, 1.0, 1.8, 4.0))
 # So many searches a frame, whoever is gone and whatever stirs.
-MOST_SEARCHES = 3
+MOST_SEARCHES = 2
 # Who comes in half covered does not look quite as before.
 LOOKS_FROM = 0.7
 CLEARLY = 0.03
 # Where somebody is already, nobody comes back.
 TAKEN_IOU = 0.3
+# What stirs when somebody comes in, or out from behind something, is larger than half a face. Most hands are smaller.
+LEAST_SHARE = 0.5
 # In heights of a face: how far beyond what stirs it may reach.
 AROUND = 0.5
 
@@ -76,7 +78,7 @@ def come_back(now: View, stirs: Boxes, gone: TrackTable, taken: Boxes, describer
     Returns:
         Who is back, each once; nobody where two are as much alike.
     """
-    seen = [_spotted(now, gone, row, stirs[region]) for row, region in _asked(len(gone), len(stirs), turn)]
+    seen = [_spotted(now, gone, row, stirs[region]) for row, region in _asked(gone, stirs, turn)]
     found = [each for each in seen if each.likeness >= SURE]
     boxes = cxcywh_to_xyxy(np.array([each.place for each in found]).reshape(-1, 4))
     free = iou(boxes, taken).max(axis=1, initial=0) <= TAKEN_IOU
@@ -92,11 +94,13 @@ def _spotted(now: View, gone: TrackTable, row: int, region: Point) -> Back:
     return Back(row, place, alike)
 
 
-def _asked(people: int, regions: int, turn: int) -> Iterator[tuple[int, int]]:
-    """Yield which people to search for in which regions in a frame: all, or some of them in turn."""
-    pairs = people * regions
-    for number in range(min(pairs, MOST_SEARCHES)):
-        yield divmod((turn * MOST_SEARCHES + number) % pairs, regions)
+def _asked(gone: TrackTable, stirs: Boxes, turn: int) -> Iterator[tuple[int, int]]:
+    """Yield which people to search for in which regions in a frame: in those as large as they, all or some in turn."""
+    sizes = stirs[:, 2:] - stirs[:, :2]
+    pairs = np.argwhere((sizes >= LEAST_SHARE * gone.patch_size[:, None]).all(axis=2)).tolist()
+    for number in range(min(len(pairs), MOST_SEARCHES)):
+        row, region = pairs[(turn * MOST_SEARCHES + number) % len(pairs)]
+        yield row, region
 
 
 def _clear(found: list[Back]) -> list[Back]:

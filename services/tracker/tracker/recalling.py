@@ -184,11 +184,10 @@ def _best(window: _Window, patch: Picture, part: slice) -> tuple[float, Point]:
     wanted = np.ascontiguousarray(patch[:, part])
     if (window.pixels.shape[::-1] < size).any() or wanted.std() < FLATTEST:
         return -1.0, window.low
-    alike = np.asarray(cv2.matchTemplate(window.pixels, wanted, cv2.TM_CCOEFF_NORMED), np.float64)
-    line, column = np.unravel_index(int(alike.argmax()), alike.shape)
-    summit = np.array((_summit(alike[line], int(column)), _summit(alike[:, column], int(line))))
-    centre = summit + size / 2 - (_aside(part), 0)
-    return float(alike[line, column]), window.low + window.spread * centre
+    alike = np.asarray(cv2.matchTemplate(window.pixels, wanted, cv2.TM_CCOEFF_NORMED), np.float32)
+    _, most, _, (column, line) = cv2.minMaxLoc(alike)
+    summit = np.array((_summit(alike[line], column), _summit(alike[:, column], line)))
+    return most, window.low + window.spread * (summit + size / 2 - (_aside(part), 0))
 
 
 def _aside(part: slice) -> float:
