@@ -11,6 +11,7 @@ from benchmarks.tracking.clips import Boxed, Clip, Rows, boxed, load_clip, save_
 from benchmarks.tracking.detecting import Detector
 from benchmarks.tracking.judging import judged, known
 from benchmarks.tracking.kalman import make
+from benchmarks.tracking.lateness import Lateness, lateness
 from benchmarks.tracking.linking import linked
 from benchmarks.tracking.results import Cost, Row, ms_per_frame, targets
 from benchmarks.tracking.roster import pairs
@@ -130,19 +131,36 @@ def test_time_is_the_median_over_detections_of_the_mean_between_them() -> None:
     assert ms_per_frame([spent_ms], EVERY) == 2
 
 
+def test_before_the_first_late_answer_can_be_there_lateness_costs_nothing(tmp_path: Path, two: Clip) -> None:
+    save_clip(replace(two, video=tmp_path / "frames.mp4"), tmp_path)
+    told = known(two.truth, 5, forgotten=30)
+    found = lateness("two", [tmp_path], in_time=[two.truth], late=[told], by=5)
+    assert (found.in_time, found.late, found.lost, found.lost_by_all) == (100, 100, 0, 0)
+    assert found.lost_whole == found.lost_whole_by_all > 1
+
+
+def test_what_is_missed_later_on_is_lost_to_lateness(tmp_path: Path, two: Clip) -> None:
+    save_clip(replace(two, video=tmp_path / "frames.mp4"), tmp_path)
+    seen = two.truth.chosen((two.truth.frame < 5) | (two.truth.frame >= 15))
+    found = lateness("two", [tmp_path], in_time=[two.truth], late=[seen], by=5)
+    assert found.lost == pytest.approx(100 * 10 / (FRAMES - 5), abs=0.1)
+    assert found.lost_whole == pytest.approx(100 * 10 / FRAMES, abs=0.1)
+
+
 def test_targets_hold_ours_against_the_best_other() -> None:
     rows = [
         Row("fast", "flow", 84, 95, 90, 3, 1.0),
         Row("fast", "kcf", 80, 96, 90, 0, 30.0),
         Row("fast", "norfair", 70, 60, 50, 0, 0.1),
     ]
-    late = [Row("fast", "flow", 78, 90, 90, 3, 1.0)]
+    late = [Lateness("fast", 84, 78, lost=6, lost_by_all=1, lost_whole=4, lost_whole_by_all=2)]
     costs = [Cost("flow", 5, 1.0), Cost("flow", 20, 3.0), Cost("kcf", 5, 30.0)]
     found = {each.name: each.verdict for each in targets(rows, late, costs)}
     assert found["fast: HOTA"] == "MISSED"
     assert found["fast: HOTA over kcf"] == "ok"
     assert found["fast: IDF1 over kcf"] == "MISSED"
     assert found["fast: HOTA lost to late"] == "MISSED"
+    assert found["fast: HOTA lost, whole clip"] == "ok"
     assert found["ms per frame, 5 faces"] == "ok"
     assert found["time for 20 faces / for 5"] == "ok"
     assert found["kcf / flow, per face"] == "ok"

@@ -73,14 +73,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def the_state_makes_sense(self) -> None:
-        table = self.tracker._people.table
+        table = self.tracker._followed.table
         for each in dataclasses.fields(table.filter):
             assert np.isfinite(getattr(table.filter, each.name)).all()
         assert np.isfinite(table.look).all()
         assert (table.filter.place[:, 2:] > 0).all()
         assert (table.filter.place_variance >= 0).all()
         assert len(set(table.id.tolist())) == len(table) <= MOST_FACES
-        assert not set(table.id.tolist()) & set(self.tracker._people._gone.table.id.tolist())
+        assert not set(table.id.tolist()) & set(self.tracker._followed.gone.table.id.tolist())
 
     @invariant()
     def each_event_happens_once_and_nobody_leaves_who_did_not_come(self) -> None:

@@ -47,7 +47,7 @@ def test_a_hidden_face_is_expected_where_the_camera_turned_to() -> None:
         if index % 5 == 0:
             tracker.correct(scene.detections(index))
     # It stands in the room while the camera turns: where it would be now.
-    assert tracker._people.table.filter.place[0, 0] == pytest.approx(300 - 4 * 50 + 40, abs=25)
+    assert tracker._followed.table.filter.place[0, 0] == pytest.approx(300 - 4 * 50 + 40, abs=25)
 
 
 def test_the_filter_alone_follows_a_steady_walk() -> None:

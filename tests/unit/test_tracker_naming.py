@@ -225,8 +225,8 @@ def test_who_were_mixed_up_in_a_crossing_get_their_names_back_with_their_ids() -
 
     before = play(range(1, 21))
     assert [name for _, name in before] == ["Red", "Green"]
-    tracker._people._exchange(*(track_id for track_id, _ in before))
-    tracker._people.table.mixed[:] = True
+    tracker._followed.exchange(*(track_id for track_id, _ in before))
+    tracker._followed.table.mixed[:] = True
     play(range(21, 26))
     assert play(range(26, 28)) == before
 

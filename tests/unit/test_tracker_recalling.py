@@ -146,7 +146,7 @@ def test_a_face_is_followed_until_nothing_of_it_is_in_the_picture() -> None:
         tracker.see(scene.frame(index))
         if index % 5 == 0 and scene.truth(index)[0:1] and scene.truth(index)[0][2] < 640:
             tracker.correct(scene.detections(index))
-        last = index if len(tracker._people.table) else last
+        last = index if len(tracker._followed.table) else last
     # Its left edge passes the picture's in frame 28, its centre in frame 20.
     assert 26 <= last <= 31
 

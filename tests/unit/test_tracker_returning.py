@@ -79,8 +79,8 @@ def test_people_who_were_mixed_up_in_a_crossing_get_their_names_back() -> None:
         names = {track.xyxy[0]: track.id for track in seen.tracks}
     first, second = names[min(names)], names[max(names)]
     # They met, and the tracker took each for the other.
-    tracker._people._exchange(first, second)
-    tracker._people.table.mixed[:] = True
+    tracker._followed.exchange(first, second)
+    tracker._followed.table.mixed[:] = True
     for index in range(21, 40):
         now, _ = tracker.see(scene.frame(index))
         if index % 5 == 0:

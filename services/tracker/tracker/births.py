@@ -1,5 +1,7 @@
 """Make the table's row of a face that begins, and choose who has to go for it."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,6 +51,28 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         patch_s=np.array([moment.now_s]),
         patch_size=place.place[:, 2:].copy(),
         patch=seen.patches[detection : detection + 1],
+    )
+
+
+def revived(back: TrackTable, place: Axes, now_s: float, at_ns: int) -> TrackTable:
+    """Return somebody's row as they come back to a place (4,): known, and seen by no detector yet."""
+    return replace(
+        back,
+        filter=kalman.start(place[None]),
+        visit=back.visit + 1,
+        score=np.zeros(1),
+        hits=back.hits.clip(0, 1),
+        misses=np.zeros(1, np.int64),
+        appeared=np.zeros(1, bool),
+        mixed=np.zeros(1, bool),
+        blind=np.zeros(1, np.int64),
+        hidden=np.zeros(1, bool),
+        born_ns=np.array([at_ns]),
+        begun_s=np.array([now_s]),
+        hit_s=np.array([now_s]),
+        residue=np.zeros((1, 4)),
+        steady=np.zeros((1, 4)),
+        sighted_s=np.array([now_s]),
     )
 
 

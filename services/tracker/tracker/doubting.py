@@ -54,6 +54,13 @@ def better_as_is(table: TrackTable, now: View, rows: Ints, innovation: Axes) -> 
     return np.asarray(far & (here > SEEN) & (here > there + CLEARLY))
 
 
+def better_there(table: TrackTable, now: View, row: Ints, there: Axes) -> bool:
+    """Return whether a face (1,) is seen `there` (1, 4) and not, or less so, where it is; if it is not known, it is."""
+    patch = table.patch[row]
+    seen = float(likeness(now, patch, there)[0])
+    return not patch.any() or seen > max(SEEN, float(likeness(now, patch, table.filter.place[row])[0]))
+
+
 def alike(table: TrackTable, held: Ints, seen: Observed) -> NDArray[np.float64]:
     """Return how much each detection looks like who holds it, (M,); 1 where that cannot be said."""
     known = (held >= 0) & (table.looks[held] > 0) if len(table) else held >= 0

@@ -34,10 +34,12 @@ FLATTEST = 8.0
 ALIASES_FROM = 1.6
 # Measured on the composed clips: who is there is alike by more, and somebody else or a background hardly ever.
 LIKE, HALF_LIKE = 0.8, 0.85
+# 99 % of people are so much like they were; one in a thousand is so much like somebody else.
+SURE = 0.9
 # Who is a little less alike may be of another size than believed.
 MAYBE, ZOOMS = 0.55, (1.0, 1.12, 0.89)
-# Whoever comes out from behind something shows one side of the face first.
-WHOLE, HALVES = slice(0, 16), (slice(0, 10), slice(6, 16))
+# Whoever comes out from behind something, or into the picture, shows one side of the face first.
+WHOLE, HALVES = slice(0, 16), (slice(0, 8), slice(8, 16))
 
 # At a glance every other pixel is enough.
 _COLUMNS, _LINES = (
@@ -131,23 +133,67 @@ def _looks(
         yield HALF_LIKE, alike, np.concatenate((centre, place[2:]))
 
 
+def spot(view: View, patch: Picture, place: Point, reach: Point) -> tuple[float, Point]:
+    """Search for a face, or either half of it, of one size only.
+
+    Args:
+        view: the picture to look at.
+        patch: what it looked like.
+        place: (4,) around which place, and how large it was when it looked so, px of the original.
+        reach: (2,) how far from there it may be, sideways and up or down, in its heights.
+
+    Returns:
+        How much what was found looks like it, and where that is, (4,).
+    """
+    window = _window(view, place, reach, WHOLE)
+    best = max((_best(window, patch, part) for part in (WHOLE, *HALVES)), key=lambda found: found[0])
+    return best[0], np.concatenate((best[1] / view.scale, place[2:]))
+
+
 def _search(view: View, patch: Picture, place: Point, reach: Point, part: slice) -> tuple[float, Point]:
     """Return the best likeness of some columns of a patch around a place (4,), and the face's centre there (2,)."""
+    alike, centre = _best(_window(view, place, reach, part), patch, part)
+    return alike, centre / view.scale
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A part of a view: its pixels as large as a patch's, where it begins, (2,), and how far apart they are, (2,)."""
+
+    pixels: Picture
+    low: Point
+    spread: Point
+
+
+def _window(view: View, place: Point, reach: Point, part: slice) -> _Window:
+    """Cut out where some columns of a patch may be whose face is within `reach` of a place."""
     here, spread = place * view.scale, place[2:] * view.scale * PATCH_SHARE / PATCH
-    size = np.array((part.stop - part.start, PATCH_HEIGHT))
-    aside = np.array(((part.start + part.stop - PATCH_WIDTH) / 2 * spread[0], 0))
-    half = (np.ceil(reach * here[3] / spread) + size / 2) * spread
+    aside = np.array((_aside(part) * spread[0], 0))
+    half = (np.ceil(reach * here[3] / spread) + np.array((part.stop - part.start, PATCH_HEIGHT)) / 2) * spread
     low = np.maximum(here[:2] + aside - half, 0)
     high = np.minimum(here[:2] + aside + half, view.gray.shape[::-1])
     width, height = np.floor((high - low) / spread + 1e-6).astype(int).tolist()
+    if width <= 0 or height <= 0:
+        return _Window(np.empty((0, 0), np.uint8), low, spread)
+    return _Window(_resampled(view.gray, low, spread, (width, height)), low, spread)
+
+
+def _best(window: _Window, patch: Picture, part: slice) -> tuple[float, Point]:
+    """Return the best likeness of some columns of a patch, and the face's centre there, (2,) px of the view."""
+    size = np.array((part.stop - part.start, PATCH_HEIGHT))
     wanted = np.ascontiguousarray(patch[:, part])
-    if width < size[0] or height < size[1] or wanted.std() < FLATTEST:
-        return -1.0, place[:2]
-    around = _resampled(view.gray, low, spread, (width, height))
-    alike = np.asarray(cv2.matchTemplate(around, wanted, cv2.TM_CCOEFF_NORMED), np.float64)
-    line, column = np.unravel_index(int(alike.argmax()), alike.shape)
-    summit = np.array((_summit(alike[line], int(column)), _summit(alike[:, column], int(line))))
-    return float(alike[line, column]), (low + spread * (summit + size / 2) - aside) / view.scale
+    if (window.pixels.shape[::-1] < size).any() or wanted.std() < FLATTEST:
+        return -1.0, window.low
+    alike = np.asarray(cv2.matchTemplate(window.pixels, wanted, cv2.TM_CCOEFF_NORMED), np.float32)
+    _, most, _, (column, line) = cv2.minMaxLoc(alike)
+    summit = np.array((_summit(alike[line], column), _summit(alike[:, column], line)))
+    return most, window.low + window.spread * (summit + size / 2 - (_aside(part), 0))
+
+
+def _aside(part: slice) -> float:
+    """Return how far the middle of some columns is from a patch's middle."""
+    first, beyond = int(part.start), int(part.stop)
+    return (first + beyond - PATCH_WIDTH) / 2
 
 
 def _summit(values: NDArray[np.floating], at: int) -> float:

@@ -1,5 +1,6 @@
 """Know who is seen in a frame: by flow, or else found again by what they looked like; hide who is not."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,7 +9,7 @@ from tracker import kalman
 from tracker.history import History
 from tracker.kalman import Axes
 from tracker.motion import View, in_front
-from tracker.recalling import Recalled, likeness, recall
+from tracker.recalling import SURE, Recalled, glances, likeness, recall
 from tracker.table import Ints, TrackTable
 
 HIDDEN_MISSES = 3
@@ -22,6 +23,8 @@ TAKEN_IOU = 0.3
 # Flow may follow what hides a face. Who looks less like before is searched for elsewhere, that is at least so many
 # heights away, and is there if it is so much more alike.
 DOUBTED, CLEARLY, ELSEWHERE = 0.5, 0.2, 0.25
+# Who is found elsewhere moves, by so many of 255 grey levels a frame, or looks like before for sure: a wall does not.
+STIRS_FROM = 6.0
 
 Mask = NDArray[np.bool_]
 
@@ -42,8 +45,8 @@ def find_again(table: TrackTable, history: History, now: View, now_s: float, flo
     rows = np.flatnonzero(~sure & known)
     if len(rows):
         seen = _searched(table, now, now_s, rows, flowing[rows])
-        good = _free(table, seen, sure) & (~flowing[rows] | (seen.likeness > alike[rows] + CLEARLY))
-        good &= ~flowing[rows] | _far(table, seen.place, rows)
+        good = _free(table, seen, sure) & (_stirs(history, now, seen) | ~_far(table, seen.place, rows))
+        good &= ~flowing[rows] | (_far(table, seen.place, rows) & (seen.likeness > alike[rows] + CLEARLY))
         rows, place = rows[good], seen.place[good]
         history.bridge(table.id[rows], place - table.filter.place[rows], table.sighted_s[rows], now_s)
         kalman.put(table.filter, rows, place)
@@ -81,6 +84,15 @@ def _searched(table: TrackTable, now: View, now_s: float, rows: Ints, flowing: M
 def _free(table: TrackTable, seen: Recalled, sure: Mask) -> Mask:
     overlap = iou(cxcywh_to_xyxy(seen.place), table.xyxy[sure]).max(axis=1, initial=0)
     return np.asarray(seen.found & (overlap <= TAKEN_IOU))
+
+
+def _stirs(history: History, now: View, seen: Recalled) -> Mask:
+    """Return where something moved since the frame before, (N,), or looks so much like a face that it need not."""
+    newest = history.newest()
+    if newest is None or newest[1].view.gray.shape != now.gray.shape:
+        return np.ones(len(seen.place), bool)
+    before, after = glances(newest[1].view, seen.place), glances(now, seen.place)
+    return np.asarray((cv2.absdiff(before, after).mean(axis=1) > STIRS_FROM) | (seen.likeness > SURE))
 
 
 def _far(table: TrackTable, place: Axes, rows: Ints) -> Mask:

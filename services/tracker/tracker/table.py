@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewire.boxes import Boxes, cxcywh_to_xyxy
+from facewire.boxes import Boxes, cxcywh_to_xyxy, xyxy_to_cxcywh
 from tracker.appearance import Looks
 from tracker.kalman import Axes, Filter
+from tracker.observing import Observed
 from tracker.recalling import GLANCED, PATCH_HEIGHT, PATCH_WIDTH, Glances, Patches, similarity
 
 Ints = NDArray[np.int64]
@@ -21,6 +22,8 @@ IDENTITY = (
 LOOKS_LIMIT = 20
 # A patch is kept for so long while new ones look unlike it: they may show what hides a part of the face.
 PATCH_LASTS_S, SAME_PATCH = 0.7, 0.8
+# Measured: whole faces are detected with scores of 0.9, half hidden ones with 0.5 to 0.85.
+HALF_HIDDEN_SCORE = 0.06
 
 
 def _ints() -> Ints:
@@ -147,13 +150,19 @@ def look_at(table: TrackTable, rows: Ints, looks: Looks) -> None:
     table.glance[rows] = looks
 
 
-def imprint(table: TrackTable, rows: Ints, seen: Patches, size: NDArray[np.floating], at_s: float) -> None:
-    """Remember what rows (K,) are to be searched for as; what looks otherwise all at once may be half hidden."""
+def imprint(table: TrackTable, rows: Ints, seen: Observed, found: Ints, at_s: float) -> None:
+    """Remember as what rows (K,) are to be searched for, from the detections (K,) that found them.
+
+    What looks otherwise all at once may be half hidden, and half a face is detected less surely than a whole one.
+    """
+    patches = seen.patches[found]
     fresh = (at_s - table.patch_s[rows] > PATCH_LASTS_S) | ~table.patch[rows].any(axis=(1, 2))
-    fresh |= similarity(table.patch[rows], seen) > SAME_PATCH
-    table.patch[rows[fresh]] = seen[fresh]
-    table.patch_s[rows[fresh]] = at_s
-    table.patch_size[rows[fresh]] = size[fresh]
+    fresh |= similarity(table.patch[rows], patches) > SAME_PATCH
+    fresh &= patches.any(axis=(1, 2)) & (seen.scores[found] >= table.best_score[rows] - HALF_HIDDEN_SCORE)
+    rows, found = rows[fresh], found[fresh]
+    table.patch[rows] = seen.patches[found]
+    table.patch_s[rows] = at_s
+    table.patch_size[rows] = xyxy_to_cxcywh(seen.xyxy[found])[:, 2:]
 
 
 def _columns() -> list[str]:

@@ -11,6 +11,7 @@ from facewire.pixels import Picture, picture
 from tracker import story
 from tracker.appearance import ColourParts, Describer
 from tracker.flow import FlowSource
+from tracker.followed import Followed
 from tracker.history import KEPT_FRAMES, Moment
 from tracker.motion import MotionSource, View, view
 from tracker.moving import move
@@ -54,7 +55,8 @@ class CameraTracker:
         self._metrics = metrics
         self._source = source or FlowSource()
         self._describer = describer or ColourParts()
-        self._people = People(camera, rules, next_id, metrics, self._source)
+        self._followed = Followed(rules, self._source, metrics)
+        self._people = People(camera, rules, next_id, metrics, self._followed, self._describer)
         self._names = Names(metrics)
         self._picture: Picture = np.zeros((1, 1), np.uint8)
         self._panned = np.zeros(2)
@@ -74,21 +76,22 @@ class CameraTracker:
         now = view(self._picture)
         self._move(now, frame)
         events = self._people.end_the_lost(frame.captured_ns, (frame.width, frame.height))
+        self._people.expect(now, frame.seq, frame.captured_ns)
         self._people.remember(frame.seq, frame.captured_ns, now)
         events += self._correct_early(frame.seq)
-        table = self._people.table
+        table = self._followed.table
         self._names.meet(frame.seq, table.id[table.mixed].tolist())
         events = self._told(events)
         return self.tracks(frame), events
 
     def tracks(self, frame: Frame) -> Tracks:
         """Say where every face is believed to be now, in the frame that was seen last."""
-        return story.tracks_message(self._people.table, frame, self._names.people)
+        return story.tracks_message(self._followed.table, frame, self._names.people)
 
     @property
     def hidden(self) -> set[int]:
         """Who is followed and not among the tracks, since they are believed to be behind something."""
-        return set(self._people.table.id[self._people.table.hidden].tolist())
+        return set(self._followed.table.id[self._followed.table.hidden].tolist())
 
     def correct(self, detections: Detections) -> list[FaceEvent]:
         """Apply the detections of a past frame at that frame, and carry what they teach to now.
@@ -100,15 +103,15 @@ class CameraTracker:
 
     def name(self, look: Identity) -> list[FaceEvent]:
         """Take in who a face may be; returns who is known now, or known by nobody."""
-        (row,) = rows_of(self._people.table, np.array([look.track_id]))
-        newest = self._people.history.newest()
+        (row,) = rows_of(self._followed.table, np.array([look.track_id]))
+        newest = self._followed.history.newest()
         if row < 0 or newest is None:
             self._metrics.dropped("identity_of_nobody")
             return []
         if self._names.hear(look, newest[1].captured_ns) is None:
             return []
         who = self._names.people.get(look.track_id)
-        return [story.named(self._people.table, int(row), look, who, self._picture)]
+        return [story.named(self._followed.table, int(row), look, who, self._picture)]
 
     def forget_names(self) -> None:
         """Know nobody any more."""
@@ -116,15 +119,15 @@ class CameraTracker:
 
     def _told(self, events: list[FaceEvent]) -> list[FaceEvent]:
         """Let the names follow what happened; returns the same events, with the names of those who left."""
-        while self._people.exchanged:
-            self._names.exchange(*self._people.exchanged.pop(0))
+        while self._followed.exchanged:
+            self._names.exchange(*self._followed.exchanged.pop(0))
         people = self._names.people
         for event in events:
             if event.type == "appeared":
                 self._names.appear(event.track_id)
             elif event.type == "left":
                 self._names.end(event.track_id)
-        self._names.keep(self._people.table.id.tolist())
+        self._names.keep(self._followed.table.id.tolist())
         return [replace(event, identity=people.get(event.track_id)) for event in events]
 
     def _correct(self, detections: Detections) -> list[FaceEvent]:
@@ -137,7 +140,7 @@ class CameraTracker:
         return self._people.teach(seq, moment, seen, self._picture)
 
     def _in_order(self, frame: Frame) -> bool:
-        newest = self._people.history.newest()
+        newest = self._followed.history.newest()
         if newest is None or frame.seq > newest[0]:
             return True
         if frame.seq == newest[0] and frame.captured_ns == newest[1].captured_ns:
@@ -146,29 +149,29 @@ class CameraTracker:
         self._metrics.dropped("out_of_order")
         if newest[0] - frame.seq > KEPT_FRAMES or frame.captured_ns > newest[1].captured_ns + NS_PER_S:
             # Capture began to count again.
-            self._people.history.clear()
+            self._followed.history.clear()
             self._early = None
             return True
         return False
 
     def _move(self, now: View, frame: Frame) -> None:
         self.blind = 0
-        newest = self._people.history.newest()
+        newest = self._followed.history.newest()
         if newest is None:
             return
         seq, before = newest
         passed_s = (frame.captured_ns - before.captured_ns) / NS_PER_S
         self._count_oddities(frame.seq - seq, passed_s, before.view, now)
         step_s = min(max(passed_s, 0.0), LONGEST_STEP_S)
-        self._people.now_s += step_s
-        if len(self._people.table):
+        self._followed.now_s += step_s
+        if len(self._followed.table):
             self._follow(before, now, step_s)
 
     def _follow(self, before: Moment, now: View, step_s: float) -> None:
-        people, sees = self._people, self._source.sees
-        self._panned, flowing = move(people.table, self._source, before, now, self._panned, step_s)
-        found = find_again(people.table, people.history, now, people.now_s, flowing) if sees else flowing
-        hide(people.table, flowing, found, sees=sees)
+        followed, sees = self._followed, self._source.sees
+        self._panned, flowing = move(followed.table, self._source, before, now, self._panned, step_s)
+        found = find_again(followed.table, followed.history, now, followed.now_s, flowing) if sees else flowing
+        hide(followed.table, flowing, found, sees=sees)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
 
     def _count_oddities(self, step: int, passed_s: float, before: View, now: View) -> None:
@@ -187,13 +190,13 @@ class CameraTracker:
 
     def _moment_of(self, detections: Detections) -> tuple[int, Moment] | None:
         """Return what is remembered of a detection's frame; None where there is nothing to be learned now."""
-        newest = self._people.history.newest()
+        newest = self._followed.history.newest()
         if newest is not None and newest[0] < detections.seq <= newest[0] + KEPT_FRAMES:
             if self._early is not None:
                 self._metrics.dropped("early_detections")
             self._early = detections
             return None
-        found = self._people.history.nearest(detections.seq)
+        found = self._followed.history.nearest(detections.seq)
         if found is None:
             ahead = newest is None or detections.seq > newest[0]
             self._metrics.dropped("unknown_frame" if ahead else "stale_detections")

@@ -1,0 +1,121 @@
+"""Look out for people who left: where something stirs that no face explains, one of them may be coming back.
+
+What they looked like is known, so that nobody has to wait for a detector that is slow, or looks seldom.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facewire.boxes import Boxes, cxcywh_to_xyxy, iou
+from tracker.appearance import Describer
+from tracker.kalman import Axes
+from tracker.motion import View
+from tracker.recalling import SURE, Point, spot
+from tracker.table import TrackTable
+
+# Cells of so many pixels of the view; by how many of 255 grey levels they change from one frame to the next if
+# something moves there; and how many there must be: less is noise.
+CELL_PX = 8
+STIRS_FROM = 5.0
+FEWEST_CELLS = 3
+# What a followed face explains, in its widths and heights: its head, and from the chin down its body.
+HEAD = np.array((-0.3, -0.4, 1.3, 1.0))
+BODY = np.array((-0.8, 1.0, 1.8, 4.0))
+# So many searches a frame, whoever is gone and whatever stirs.
+MOST_SEARCHES = 2
+# Who comes in half covered does not look quite as before.
+LOOKS_FROM = 0.7
+CLEARLY = 0.03
+# Where somebody is already, nobody comes back.
+TAKEN_IOU = 0.3
+# What stirs when somebody comes in, or out from behind something, is larger than half a face. Most hands are smaller.
+LEAST_SHARE = 0.5
+# In heights of a face: how far beyond what stirs it may reach.
+AROUND = 0.5
+
+
+def stirring(before: View, now: View, faces: Boxes) -> Boxes:
+    """Return where something moves from one view to the next that is none of the faces (N, 4): (R, 4) px."""
+    if before.gray.shape != now.gray.shape:
+        return np.empty((0, 4))
+    height, width = now.gray.shape
+    size = max(width // CELL_PX, 1), max(height // CELL_PX, 1)
+    change = cv2.resize(cv2.absdiff(before.gray, now.gray), size, interpolation=cv2.INTER_AREA)
+    moved = (change >= STIRS_FROM).astype(np.uint8)
+    sides = faces[:, None, 2:] - faces[:, None, :2]
+    explained = np.concatenate([faces[:, None, :2] + sides * part.reshape(2, 2) for part in (HEAD, BODY)])
+    cells = (explained * (now.scale / CELL_PX)).clip(0, max(size)).astype(int).reshape(-1, 4)
+    for left, top, right, bottom in cells.tolist():
+        moved[top : bottom + 1, left : right + 1] = 0
+    _, _, found, _ = cv2.connectedComponentsWithStats(moved, connectivity=8)
+    some = found[1:][found[1:, cv2.CC_STAT_AREA] >= FEWEST_CELLS]
+    return np.concatenate((some[:, :2], some[:, :2] + some[:, 2:4]), axis=1) * (CELL_PX / now.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Somebody who came back: their row among who is gone, where they are, (4,), and how sure that is, 0..1."""
+
+    row: int
+    place: Axes
+    likeness: float
+
+
+def come_back(now: View, stirs: Boxes, gone: TrackTable, taken: Boxes, describer: Describer, turn: int) -> list[Back]:
+    """Search for people who left where something stirs.
+
+    Args:
+        now: the picture.
+        stirs: (R, 4) where.
+        gone: the people.
+        taken: (N, 4) where somebody is already.
+        describer: says what they look like.
+        turn: the number of the frame: where not everything can be searched in one, it goes on in the next.
+
+    Returns:
+        Who is back, each once; nobody where two are as much alike.
+    """
+    seen = [_spotted(now, gone, row, stirs[region]) for row, region in _asked(gone, stirs, turn)]
+    found = [each for each in seen if each.likeness >= SURE]
+    boxes = cxcywh_to_xyxy(np.array([each.place for each in found]).reshape(-1, 4))
+    free = iou(boxes, taken).max(axis=1, initial=0) <= TAKEN_IOU
+    looks = describer.describe(now.colour, boxes * now.scale)
+    known = (looks * gone.look[[each.row for each in found]]).sum(axis=1) >= LOOKS_FROM
+    return _clear([each for each, good in zip(found, free & known, strict=True) if good])
+
+
+def _spotted(now: View, gone: TrackTable, row: int, region: Point) -> Back:
+    size, middle = gone.patch_size[row], (region[:2] + region[2:]) / 2
+    reach = (region[2:] - region[:2]) / 2 / size[1] + AROUND
+    alike, place = spot(now, gone.patch[row], np.concatenate((middle, size)), reach)
+    return Back(row, place, alike)
+
+
+def _asked(gone: TrackTable, stirs: Boxes, turn: int) -> Iterator[tuple[int, int]]:
+    """Yield which people to search for in which regions in a frame: in those as large as they, all or some in turn."""
+    sizes = stirs[:, 2:] - stirs[:, :2]
+    pairs = np.argwhere((sizes >= LEAST_SHARE * gone.patch_size[:, None]).all(axis=2)).tolist()
+    for number in range(min(len(pairs), MOST_SEARCHES)):
+        row, region = pairs[(turn * MOST_SEARCHES + number) % len(pairs)]
+        yield row, region
+
+
+def _clear(found: list[Back]) -> list[Back]:
+    """Return the likeliest of those found for each person and each place, if it is so by far."""
+    clear: list[Back] = []
+    for one in sorted(found, key=lambda each: -each.likeness):
+        rivals = [
+            each
+            for each in found
+            if each.row != one.row and _overlap(each, one) and each.likeness > one.likeness - CLEARLY
+        ]
+        if not rivals and all(each.row != one.row and not _overlap(each, one) for each in clear):
+            clear.append(one)
+    return clear
+
+
+def _overlap(one: Back, other: Back) -> bool:
+    return bool(iou(cxcywh_to_xyxy(one.place[None]), cxcywh_to_xyxy(other.place[None])) > TAKEN_IOU)
