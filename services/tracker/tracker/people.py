@@ -102,14 +102,14 @@ class People:
 
     def _return(self, back: Back, at_ns: int) -> None:
         """Go on with somebody who is back: as the unconfirmed face that is followed there already, or anew."""
-        table = self._table
-        there = ~table.confirmed & (iou(cxcywh_to_xyxy(back.place[None]), table.xyxy)[0] > TAKEN_IOU)
-        if there.any():
-            row = there.argmax(keepdims=True)
+        table, gone = self._table, self._followed.gone
+        there = iou(cxcywh_to_xyxy(back.place[None]), table.xyxy)[0] > TAKEN_IOU
+        row = np.flatnonzero(there & ~table.confirmed & gone.apart(table.begun_s)[back.row])[:1]
+        if len(row):
             self._followed.resume(row, back.row)
             table.confirmed[row] = True
-        elif len(table) < self._rules.max_faces:
-            known = self._followed.gone.take(back.row)
+        elif not there.any() and len(table) < self._rules.max_faces:
+            known = gone.take(back.row)
             self._followed.begin(revived(known, back.place, self._followed.now_s, at_ns))
             self._metrics.count("faces_returned")
 
