@@ -197,6 +197,14 @@ class _Composer(yaml.SafeLoader):
         finally:
             self._depth -= 1
 
+    def scan_flow_scalar_non_spaces(self, double: Any, start_mark: Any) -> Any:  # noqa: ANN401
+        # PyYAML looks at an escape's digits, and not whether Unicode has such a character.
+        try:
+            return super().scan_flow_scalar_non_spaces(double, start_mark)
+        except (ValueError, OverflowError) as error:
+            told = "an escape that stands for no character"
+            raise _UnwantedError(problem=told, problem_mark=self.get_mark()) from error
+
 
 def _error(path: Path, mark: Any, complaint: str) -> MarkedError:  # noqa: ANN401  PyYAML's Mark, or none
     place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark is not None else f"{path}"

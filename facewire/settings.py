@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
+import redis
 from marshmallow import EXCLUDE, Schema, ValidationError
 from marshmallow.fields import Field, Function, Integer, String
 from marshmallow.validate import OneOf, Range, Regexp
+from redis.connection import parse_url
 
 from facewire.health import RUN_DIR
 
@@ -43,6 +45,12 @@ def _readable(url: str) -> None:
     except ValueError:
         # The error itself would show a part of a password that has a `/` or a `]`.
         raise ValidationError("host or port cannot be read (in a password, `/` is written %2F, `]` %5D)") from None
+    try:
+        options = parse_url(url)  # type: ignore[no-untyped-call]
+        # Made, not opened: only this says whether it knows what stands behind a `?`.
+        options.pop("connection_class", redis.Connection)(**options)
+    except (TypeError, ValueError, redis.RedisError):
+        raise ValidationError("what stands behind the `?` cannot be read") from None
 
 
 REDIS_URL = String(

@@ -289,6 +289,12 @@ def test_a_port_in_use_is_refused(tmp_path: Path, name: str) -> None:
     assert f"for example {name}={port + 1}" in line
 
 
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "nowhere.invalid", "a..b"])
+def test_an_address_that_this_machine_does_not_have_is_refused(tmp_path: Path, address: str) -> None:
+    line = refused(tmp_path, WEB_HOST=address, WEB_PASSWORD="a long sentence")
+    assert line.strip() == "facewire: WEB_HOST: is no address of this machine; for example WEB_HOST=127.0.0.1"
+
+
 def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refused(tmp_path, RUN_DIR=str(tmp_path / "file" / "run")).startswith("facewire: RUN_DIR: ")

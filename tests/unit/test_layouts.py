@@ -179,6 +179,8 @@ MISTAKES = [
     ("cameras: " + "[" * 2000, "1:21", "more than 12 levels"),
     ("cameras:\n---\ncameras:\n", "2:1", "expected YAML, found what is none: but found another document"),
     ("cameras:\n  d\x07oor:\n", "2:4", "expected text, found character 7"),
+    ('cameras: {"\\U00110000": }\n', "1:14", "an escape that stands for no character"),
+    ('cameras: {"\\U99999999": }\n', "1:14", "an escape that stands for no character"),
     ("# ä\ncameras: ".encode() + b"\xff\xfe", "2:10", "expected UTF-8, found byte 255"),
 ]
 
@@ -213,7 +215,7 @@ BEYOND_SCHEMAS = (
 def test_an_editor_with_the_schema_sees_the_mistake_too(text: str | bytes, complaint: str) -> None:
     try:
         document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         return
     if any(words in complaint for words in BEYOND_SCHEMAS) or "anchor" in complaint or "'<<'" in complaint:
         return

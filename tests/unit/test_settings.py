@@ -97,6 +97,24 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "loud" not in line
 
 
+@pytest.mark.parametrize("option", ["socket_timeout=Zq7soon", "Zq7option=1", "protocol=Zq7"])
+def test_an_option_that_redis_does_not_know_is_a_mistake_of_the_url(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    monkeypatch.setenv("STORE_URL", f"redis://:Zq7secret@127.0.0.1:6380/0?{option}")
+    line = complaint(capsys, Settings)
+    assert line.startswith("facewire: STORE_URL: what stands behind the `?` cannot be read; for example STORE_URL=")
+    assert "Zq7" not in line
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h:1/0?socket_timeout=3", "rediss://u:p@h:1?ssl_cert_reqs=none", "unix:///run/bus/redis.sock?db=2"]
+)
+def test_an_option_that_redis_knows_may_stand_in_the_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("BUS_URL", url)
+    assert load(Settings).bus_url == url
+
+
 @pytest.mark.parametrize(("word", "meant"), [("yes", True), ("on", True), ("1", True), ("no", False), ("false", False)])
 def test_yes_and_no_have_many_words(monkeypatch: pytest.MonkeyPatch, word: str, *, meant: bool) -> None:
     monkeypatch.setenv("MQTT_TLS", word)
