@@ -58,6 +58,7 @@ class People:
         self._describer = describer
         self._attribution = Attribution(followed, rules.birth_score, metrics)
         self._late_s = 0.0
+        self._searches = 0
 
     @property
     def _table(self) -> TrackTable:
@@ -73,13 +74,15 @@ class People:
         unseen_s = now_s - self._late_s - table.hit_s
         return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside.all(axis=1), at_ns)
 
-    def expect(self, now: View, seq: int, at_ns: int) -> None:
+    def expect(self, now: View, at_ns: int) -> None:
         """Look out for who is gone, and go on with those who are back in a new frame."""
         gone, table, before = self._followed.gone.table, self._table, self._followed.history.newest()
         if before is None or not len(gone) or not self._followed.source.sees:
             return
+        # Not the frame's number: of whose frames every other is skipped, half would never have their turn.
+        self._searches += 1
         stirs = stirring(before[1].view, now, table.xyxy[table.confirmed & ~table.hidden])
-        found = come_back(now, stirs, gone, table.xyxy[table.confirmed], self._describer, seq)
+        found = come_back(now, stirs, gone, table.xyxy[table.confirmed], self._describer, self._searches)
         for back in sorted(found, key=lambda each: -each.row):
             self._return(back, at_ns)
 
