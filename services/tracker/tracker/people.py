@@ -20,7 +20,7 @@ from tracker.history import Moment
 from tracker.kalman import Axes
 from tracker.motion import View
 from tracker.observing import MOST_PICTURES, Observed
-from tracker.returning import recognized
+from tracker.returning import PATIENCE_S, recognized
 from tracker.rules import Rules
 from tracker.table import Ints, TrackTable, imprint, look_at, rows_of
 
@@ -113,7 +113,7 @@ class People:
             table.confirmed[row] = True
         elif len(table) < self._rules.max_faces:
             known = self._followed.gone.take(back.row)
-            self._followed.begin(revived(known, back.place, self._followed.now_s, at_ns))
+            self._followed.begin(revived(known, back.place, self._followed.now_s, at_ns, self._rules.confirm_hits))
             self._metrics.count("faces_returned")
 
     def _look(self, seen: Observed, holder: Ints, at_s: float) -> None:
@@ -188,10 +188,13 @@ class People:
         if not len(table) or table.appeared.all():
             return []
         self._recognize(~table.confirmed & (table.hits >= rules.confirm_hits))
-        patience_s = np.where(table.visit > 1, 0, self._followed.gone.patience_s(table.look, table.begun_s))
+        # Who was found again may be somebody like them: that is settled once they are seen whole.
+        unsettled_s = np.where(table.glance.any(axis=1), 0, PATIENCE_S)
+        patience_s = np.where(table.visit > 1, unsettled_s, self._followed.gone.patience_s(table.look, table.begun_s))
         waited = table.hit_s - table.begun_s >= patience_s
         table.confirmed |= waited & ((table.hits >= rules.confirm_hits) | (self._new_here() & (patience_s == 0)))
         counts = table.confirmed & (table.hits >= rules.confirm_hits) & (table.best_score >= rules.count_score)
+        counts &= waited | (table.visit == 1)
         fresh = np.flatnonzero(counts & ~table.appeared)
         table.appeared |= counts
         return [story.appeared(table, int(row), self._camera, at_ns, picture) for row in fresh]
