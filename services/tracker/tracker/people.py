@@ -20,7 +20,7 @@ from tracker.history import Moment
 from tracker.kalman import Axes
 from tracker.motion import View
 from tracker.observing import MOST_PICTURES, Observed
-from tracker.returning import PATIENCE_S, recognized
+from tracker.returning import MAYBE, PATIENCE_S, recognized
 from tracker.rules import Rules
 from tracker.table import Ints, TrackTable, imprint, look_at, rows_of
 
@@ -109,12 +109,19 @@ class People:
         there = ~table.confirmed & (iou(cxcywh_to_xyxy(back.place[None]), table.xyxy)[0] > TAKEN_IOU)
         if there.any():
             row = there.argmax(keepdims=True)
-            self._followed.resume(row, back.row)
-            table.confirmed[row] = True
+            if self._may_be(row, back.row):
+                self._followed.resume(row, back.row)
+                table.confirmed[row] = True
         elif len(table) < self._rules.max_faces:
             known = self._followed.gone.take(back.row)
             self._followed.begin(revived(known, back.place, self._followed.now_s, at_ns, self._rules.confirm_hits))
             self._metrics.count("faces_returned")
+
+    def _may_be(self, row: Ints, known: int) -> bool:
+        """Return whether an unconfirmed face (1,) may be who is gone: nobody yet, not unlike, not seen with them."""
+        table, gone = self._table, self._followed.gone
+        alike = (table.looks[row] == 0) | (table.look[row] @ gone.table.look[known] >= MAYBE)
+        return bool((alike & (table.visit[row] == 1) & gone.apart(table.begun_s[row])[known])[0])
 
     def _look(self, seen: Observed, holder: Ints, at_s: float) -> None:
         """Remember what the faces look like that were seen whole and alone."""
