@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from facewire import keys
+from facewire.codec import encode
 from facewire.link import connect
 from facewire.messages import FaceEvent
 from facewire.recording import Entry, read, writing
@@ -127,6 +128,30 @@ def test_a_replay_tells_what_the_live_tracker_told_and_the_same_each_time(
     cut = tmp_path / "cut.rec"
     cut.write_bytes(recording.read_bytes()[:-9])
     assert refused_after_events(tmp_path, cut) == only_events
+
+
+def test_a_replay_in_which_somebody_is_found_again_is_the_same_each_time(tmp_path: Path) -> None:
+    there, back = Scene(Walker(470, 150, dx=6)), Scene(Walker(640 + 6 * 40, 150, dx=-6))
+    recording, last, seen_from = tmp_path / "door.rec", 80, 62
+    with writing(recording) as writer:
+        for index in range(1, last + 1):
+            scene = there if index < 40 else back
+            writer.add(Entry("frames:door", f"{index}-0", encode(scene.frame(index))))
+            if index % 5 == 0 and not 40 <= index < seen_from:
+                writer.add(Entry("detections:door", f"{index}-0", encode(scene.detections(index))))
+    settings = ("--tracks", "--set", "coast_s=0.3")
+    first = replayed(tmp_path, recording, *settings, PYTHONHASHSEED="1")
+    assert replayed(tmp_path, recording, *settings, PYTHONHASHSEED="2") == first
+    told = [json.loads(line) for line in first.splitlines()]
+    shown = {each["seq"] for each in told if each["t"] == "tracks" and each["tracks"]}
+    # Gone, and found again before they were detected.
+    assert 38 not in shown
+    assert seen_from - 2 in shown
+    assert [(each["type"], each["track_id"]) for each in told if each["t"] == "event"] == [
+        ("appeared", 1),
+        ("left", 1),
+        ("appeared", 1),
+    ]
 
 
 def refused_after_events(folder: Path, recording: Path) -> bytes:

@@ -14,7 +14,7 @@ from tracker.tracking import CameraTracker, Rules
 
 from facewire.messages import Detections, Face, FaceEvent, Frame, Tracks
 from facewire.metrics import Metrics
-from tests.unit.scene import FIRST_NS, NOWHERE, Scene, Walker, stamp
+from tests.unit.scene import FIRST_NS, NOWHERE, Scene, Walker, paste, stamp
 
 MOST_FACES = 4
 SIZES = ((64, 48), (48, 64), (640, 480))
@@ -28,6 +28,13 @@ boxes = st.one_of(
         lambda box: (box[0], box[1], box[0] + box[2], box[1] + box[3])
     ),
 )
+# People who walk to the right, in pictures that move: where each begins, and whether a detector sees them.
+CROWD = Scene(*(Walker(0, 0, side=64) for _ in range(MOST_FACES + 2)))
+People = dict[int, tuple[int, int, bool]]
+people = st.dictionaries(
+    st.integers(0, MOST_FACES + 1), st.tuples(st.integers(-60, 620), st.integers(0, 400), st.booleans()), max_size=6
+)
+
 found = st.lists(st.tuples(boxes, st.one_of(st.floats(0, 1), st.just(float("nan")))), max_size=7)
 
 
@@ -37,6 +44,18 @@ def unchecked(box: tuple[float, float, float, float], score: float) -> Face:
     for name, value in (("xyxy", box), ("score", score), ("landmarks", NOWHERE)):
         object.__setattr__(face, name, value)
     return face
+
+
+def box(person: tuple[int, int, bool], step: int) -> tuple[float, float, float, float]:
+    left, top = person[0] + 4 * step, person[1]
+    return left, top, left + 64, top + 64
+
+
+def walked(people: People, step: int) -> np.ndarray:
+    seen = CROWD._floor.copy()
+    for who, person in people.items():
+        paste(seen, CROWD._faces[who], *(int(side) for side in box(person, step)[:2]))
+    return seen
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -70,6 +89,20 @@ class AnyOrder(RuleBasedStateMachine):
         faces = tuple(unchecked(box, score) for box, score in found)
         seq = max(0, self.seq - ago)
         self.events += self.tracker.correct(Detections("door", seq, self.now_ns, "test", 1.0, faces))
+
+    @rule(people=people, frames=st.integers(1, 12), late=st.sampled_from((0, 0, 3)))
+    def people_walk(self, people: People, frames: int, late: int) -> None:
+        self.size = SIZES[2]
+        for step in range(frames):
+            self.seq, self.now_ns = self.seq + 1, self.now_ns + 33_000_000
+            _, events = self.tracker.see(
+                Frame("door", self.seq, self.now_ns, *self.size, "gray8", walked(people, step).tobytes())
+            )
+            self.events += events
+            if step >= late and step % 3 == 0:
+                faces = tuple(unchecked(box(at, step - late), 0.9) for at in people.values() if at[2])
+                found = Detections("door", self.seq - late, self.now_ns - late * 33_000_000, "test", 1.0, faces)
+                self.events += self.tracker.correct(found)
 
     @invariant()
     def the_state_makes_sense(self) -> None:

@@ -5,16 +5,17 @@ from itertools import count
 
 import numpy as np
 import pytest
+from tracker.doubting import better_there
 from tracker.history import History, Moment
 from tracker.motion import BlindSource, View, view
 from tracker.recalling import likeness, patches, recall
 from tracker.tracking import CameraTracker, Rules
 
 from facewire.boxes import iou, xyxy_to_cxcywh
-from facewire.messages import Tracks
+from facewire.messages import Detections, Tracks
 from facewire.metrics import Metrics
 from facewire.pixels import picture
-from tests.unit.scene import Scene, Walker
+from tests.unit.scene import Scene, Walker, smooth
 
 LATE = 10
 
@@ -162,3 +163,82 @@ def test_where_a_lost_face_was_meanwhile_is_filled_in() -> None:
     assert [moment.place[1].tolist() for moment in moments[:3]] == [[0, 0, 0, 0]] * 3
     assert [moment.place[1].tolist() for moment in moments[3:]] == [[10, 2, 0, 0], [20, 4, 0, 0]]
     assert not any(moment.place[0].any() for moment in moments)
+
+
+def hung(picture_px: np.ndarray, *, veil: float) -> np.ndarray:
+    """Return a picture of a face as another sees it: some of it is noise."""
+    noise = smooth(np.random.default_rng(2), picture_px.shape[0], picture_px.shape[1], grain=3)
+    return np.asarray((1 - veil) * picture_px + veil * noise, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("veil", "dx", "expected"), [(0.36, 0.0, False), (0.36, 1.0, True), (0.0, 0.0, True)], ids=["wall", "moves", "sure"]
+)
+def test_a_lost_face_is_found_elsewhere_if_it_moves_or_looks_like_before_for_sure(
+    veil: float, dx: float, *, expected: bool
+) -> None:
+    face = Walker(200, 150, side=60, frames=range(21))
+    other = Walker(270 - 20 * dx, 150, side=60, dx=dx)
+    scene = Scene(face, other)
+    scene._faces[1] = hung(scene._faces[0], veil=veil)
+    tracker, truth = make(source=SleepingSource()), Scene(face)
+    for index in range(1, 31):
+        tracker.see(scene.frame(index))
+        if index in (5, 10, 15, 20):
+            tracker.correct(truth.detections(index))
+    there = np.array([other.xyxy(30)])
+    assert (iou(there, tracker._followed.table.xyxy).max() > 0.7) == expected
+
+
+@pytest.mark.parametrize(
+    ("off_px", "moved_px", "believed"),
+    [((6, 3), (0, 0), True), ((6, 3), (20, 0), False), ((6, 3), (-30, 8), False), ((0, 0), (1, 0), False)],
+)
+def test_a_doubtful_detection_moves_a_face_to_where_it_looks_more_like_itself(
+    off_px: tuple[float, float], moved_px: tuple[float, float], *, believed: bool
+) -> None:
+    scene, tracker = Scene(Walker(200, 150)), make()
+    for index in (1, 2, 3):
+        tracker.see(scene.frame(index))
+        tracker.correct(scene.detections(index))
+    table, now, row = tracker._followed.table, seen_at(scene, 3), np.array([0])
+    true = xyxy_to_cxcywh(np.array(scene.truth(3)))
+    there = true + np.array((*moved_px, 0, 0))
+    table.filter.place[row] = true + np.array((*off_px, 0, 0))
+    assert better_there(table, now, row, there) == believed
+    # Whose face is not known goes wherever it is detected.
+    table.patch[row] = 0
+    assert better_there(table, now, row, there)
+
+
+def test_a_face_that_is_just_hidden_does_not_jump_to_a_late_doubtful_detection() -> None:
+    scene, tracker = Scene(Walker(20, 150, dx=5, side=48), Walker(250, 130, side=90)), make()
+    for index in range(1, 45):
+        tracker.see(scene.frame(index))
+        if index in range(6, 45, 5):
+            tracker.correct(only_first(scene, index - 5))
+    (before,) = tracker._followed.table.xyxy[:, 0]
+    # A detector puts what it saw of it, half of the face, half a face too far to the left.
+    found = only_first(scene, 39)
+    left, top, right, bottom = found.faces[0].xyxy
+    tracker.correct(replace(found, faces=(replace(found.faces[0], xyxy=(left - 24, top, right - 24, bottom)),)))
+    # The filter gives in by as much as to any other; a jump would go as far as the detection, and on from there.
+    (after,) = tracker._followed.table.xyxy[:, 0]
+    assert before - 30 < after < before
+
+
+def only_first(scene: Scene, index: int) -> Detections:
+    found = scene.detections(index)
+    return replace(found, faces=found.faces[:1])
+
+
+@pytest.mark.parametrize(("score", "replaced"), [(0.93, True), (0.9, True), (0.86, False), (0.6, False)])
+def test_what_is_searched_for_is_of_sure_detections_only(score: float, *, replaced: bool) -> None:
+    scene, tracker = Scene(Walker(200, 150)), make()
+    for index, its_score in ((1, 0.93), (2, score)):
+        tracker.see(scene.frame(index))
+        tracker.correct(scene.detections(index, jitter_px=0.5, score=its_score))
+    table, history = tracker._followed.table, tracker._followed.history
+    assert len(table) == 1
+    (of_second,) = patches(history.since(2)[0].view, np.array([scene.detections(2, jitter_px=0.5).faces[0].xyxy]))
+    assert (table.patch[0] == of_second).all() == replaced

@@ -54,14 +54,22 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
     )
 
 
-def revived(back: TrackTable, place: Axes, now_s: float, at_ns: int) -> TrackTable:
-    """Return somebody's row as they come back to a place (4,): known, and seen by no detector yet."""
+def revived(back: TrackTable, place: Axes, now_s: float, at_ns: int, confirm_hits: int) -> TrackTable:
+    """Return somebody's row as they come back to a place (4,): known, and seen by no detector yet.
+
+    Args:
+        back: their row, when they left.
+        place: where they are.
+        now_s: by the tracker's own clock.
+        at_ns: by the camera's.
+        confirm_hits: how many detections prove a face; they need one more, whatever they had.
+    """
     return replace(
         back,
         filter=kalman.start(place[None]),
         visit=back.visit + 1,
         score=np.zeros(1),
-        hits=back.hits.clip(0, 1),
+        hits=back.hits.clip(0, min(1, confirm_hits - 1)),
         misses=np.zeros(1, np.int64),
         appeared=np.zeros(1, bool),
         mixed=np.zeros(1, bool),
@@ -70,6 +78,7 @@ def revived(back: TrackTable, place: Axes, now_s: float, at_ns: int) -> TrackTab
         born_ns=np.array([at_ns]),
         begun_s=np.array([now_s]),
         hit_s=np.array([now_s]),
+        glance=np.zeros_like(back.glance),
         residue=np.zeros((1, 4)),
         steady=np.zeros((1, 4)),
         sighted_s=np.array([now_s]),

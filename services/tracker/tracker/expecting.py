@@ -76,7 +76,7 @@ def come_back(now: View, stirs: Boxes, gone: TrackTable, taken: Boxes, describer
         gone: the people.
         taken: (N, 4) where somebody is already.
         describer: says what they look like.
-        turn: the number of the frame: where not everything can be searched in one, it goes on in the next.
+        turn: how often was searched before: where not everything can be in one frame, it goes on in the next.
 
     Returns:
         Who is back, each once; nobody where two are as much alike.

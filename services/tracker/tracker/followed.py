@@ -94,11 +94,11 @@ class Followed:
     def resume(self, row: Ints, known: int) -> None:
         """Let an unconfirmed face (1,) turn out to be somebody who was gone, a row of `gone`."""
         table, back = self.table, self.gone.take(known)
-        now_ns = table.born_ns[row].copy()
+        now_ns, glance = table.born_ns[row].copy(), table.glance[row].copy()
         self.history.rename(table.id[row], back.id)
         become(table, row, back, np.array([0]))
         table.visit[row] += 1
-        table.born_ns[row] = now_ns
+        table.born_ns[row], table.glance[row] = now_ns, glance
         # Proven before, it need not prove itself again; who flickers never did.
         table.hits[row] = np.maximum(table.hits[row], np.minimum(back.hits, self._rules.confirm_hits))
         table.confirmed[row] = table.appeared[row] = False

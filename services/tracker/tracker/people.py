@@ -20,7 +20,7 @@ from tracker.history import Moment
 from tracker.kalman import Axes
 from tracker.motion import View
 from tracker.observing import MOST_PICTURES, Observed
-from tracker.returning import recognized
+from tracker.returning import MAYBE, PATIENCE_S, recognized
 from tracker.rules import Rules
 from tracker.table import Ints, TrackTable, imprint, look_at, rows_of
 
@@ -58,6 +58,7 @@ class People:
         self._describer = describer
         self._attribution = Attribution(followed, rules.birth_score, metrics)
         self._late_s = 0.0
+        self._searches = 0
 
     @property
     def _table(self) -> TrackTable:
@@ -73,13 +74,15 @@ class People:
         unseen_s = now_s - self._late_s - table.hit_s
         return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside.all(axis=1), at_ns)
 
-    def expect(self, now: View, seq: int, at_ns: int) -> None:
+    def expect(self, now: View, at_ns: int) -> None:
         """Look out for who is gone, and go on with those who are back in a new frame."""
         gone, table, before = self._followed.gone.table, self._table, self._followed.history.newest()
         if before is None or not len(gone) or not self._followed.source.sees:
             return
+        # Not the frame's number: of whose frames every other is skipped, half would never have their turn.
+        self._searches += 1
         stirs = stirring(before[1].view, now, table.xyxy[table.confirmed & ~table.hidden])
-        found = come_back(now, stirs, gone, table.xyxy[table.confirmed], self._describer, seq)
+        found = come_back(now, stirs, gone, table.xyxy[table.confirmed], self._describer, self._searches)
         for back in sorted(found, key=lambda each: -each.row):
             self._return(back, at_ns)
 
@@ -102,16 +105,23 @@ class People:
 
     def _return(self, back: Back, at_ns: int) -> None:
         """Go on with somebody who is back: as the unconfirmed face that is followed there already, or anew."""
-        table, gone = self._table, self._followed.gone
-        there = iou(cxcywh_to_xyxy(back.place[None]), table.xyxy)[0] > TAKEN_IOU
-        row = np.flatnonzero(there & ~table.confirmed & gone.apart(table.begun_s)[back.row])[:1]
-        if len(row):
-            self._followed.resume(row, back.row)
-            table.confirmed[row] = True
-        elif not there.any() and len(table) < self._rules.max_faces:
-            known = gone.take(back.row)
-            self._followed.begin(revived(known, back.place, self._followed.now_s, at_ns))
+        table = self._table
+        there = ~table.confirmed & (iou(cxcywh_to_xyxy(back.place[None]), table.xyxy)[0] > TAKEN_IOU)
+        if there.any():
+            row = there.argmax(keepdims=True)
+            if self._may_be(row, back.row):
+                self._followed.resume(row, back.row)
+                table.confirmed[row] = True
+        elif len(table) < self._rules.max_faces:
+            known = self._followed.gone.take(back.row)
+            self._followed.begin(revived(known, back.place, self._followed.now_s, at_ns, self._rules.confirm_hits))
             self._metrics.count("faces_returned")
+
+    def _may_be(self, row: Ints, known: int) -> bool:
+        """Return whether an unconfirmed face (1,) may be who is gone: nobody yet, not unlike, not seen with them."""
+        table, gone = self._table, self._followed.gone
+        alike = (table.looks[row] == 0) | (table.look[row] @ gone.table.look[known] >= MAYBE)
+        return bool((alike & (table.visit[row] == 1) & gone.apart(table.begun_s[row])[known])[0])
 
     def _look(self, seen: Observed, holder: Ints, at_s: float) -> None:
         """Remember what the faces look like that were seen whole and alone."""
@@ -185,10 +195,13 @@ class People:
         if not len(table) or table.appeared.all():
             return []
         self._recognize(~table.confirmed & (table.hits >= rules.confirm_hits))
-        patience_s = np.where(table.visit > 1, 0, self._followed.gone.patience_s(table.look, table.begun_s))
+        # Who was found again may be somebody like them: that is settled once they are seen whole.
+        unsettled_s = np.where(table.glance.any(axis=1), 0, PATIENCE_S)
+        patience_s = np.where(table.visit > 1, unsettled_s, self._followed.gone.patience_s(table.look, table.begun_s))
         waited = table.hit_s - table.begun_s >= patience_s
         table.confirmed |= waited & ((table.hits >= rules.confirm_hits) | (self._new_here() & (patience_s == 0)))
         counts = table.confirmed & (table.hits >= rules.confirm_hits) & (table.best_score >= rules.count_score)
+        counts &= waited | (table.visit == 1)
         fresh = np.flatnonzero(counts & ~table.appeared)
         table.appeared |= counts
         return [story.appeared(table, int(row), self._camera, at_ns, picture) for row in fresh]

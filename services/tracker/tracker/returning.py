@@ -44,8 +44,8 @@ class Gone:
         return np.where((alike & self.apart(begun_s)).any(axis=0), PATIENCE_S, 0.0)
 
     def add(self, ended: TrackTable, now_s: float) -> None:
-        """Remember the rows of a table that were confirmed and looked at."""
-        known = chosen(ended, ended.confirmed & (ended.looks > 0))
+        """Remember the rows of a table that were confirmed, in this visit or an earlier one, and looked at."""
+        known = chosen(ended, (ended.confirmed | (ended.visit > 1)) & (ended.looks > 0))
         if len(known) and self._within_s:
             self.table = joined(self.table, known)
             self._ended_s = np.concatenate((self._ended_s, np.full(len(known), now_s)))

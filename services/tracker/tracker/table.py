@@ -65,7 +65,7 @@ class TrackTable:
         hit_s: when it was last detected, by the same.
         look: what it looks like, the mean over `looks` detections.
         looks: of how many.
-        glance: what it looked like in the latest of them.
+        glance: what it looked like in the latest of this visit's; all 0 before it was seen whole in it.
         residue: by how much the last detection lay off the place that was believed after it, (N, 4) px.
         steady: how much of that the one before had said too, (N, 4) px.
         face: (N, ...) what was seen, when it was last detected, where it was believed then.

@@ -76,7 +76,7 @@ class CameraTracker:
         now = view(self._picture)
         self._move(now, frame)
         events = self._people.end_the_lost(frame.captured_ns, (frame.width, frame.height))
-        self._people.expect(now, frame.seq, frame.captured_ns)
+        self._people.expect(now, frame.captured_ns)
         self._people.remember(frame.seq, frame.captured_ns, now)
         events += self._correct_early(frame.seq)
         table = self._followed.table
