@@ -18,7 +18,7 @@ from facewire.codec import encode
 from facewire.link import connect
 from facewire.lookup import latest_decisions
 from facewire.messages import Identity, Message, Track, Tracks
-from tests.servers import wait_for
+from tests.servers import HUNG_S, wait_for
 
 LOCK = "facewire/door-pi/lock/front"
 COMMANDS = "zigbee2mqtt/front_door/set"
@@ -119,7 +119,7 @@ class Bolt:
         self._subscribed.clear()
         self._client.connect("127.0.0.1", self._port, clean_start=False, properties=properties)
         self._client.loop_start()
-        assert self._subscribed.wait(5)
+        assert self._subscribed.wait(HUNG_S)
 
     def go(self) -> None:
         self._client.disconnect()
@@ -157,5 +157,5 @@ def switch_on(store_url: str) -> None:
     connect(store_url).hset(keys.CONTROLS, keys.unlocking("front"), "on")
 
 
-def wait_for_decision(store_url: str, verdict: str, reason: str, timeout_s: float = 10) -> None:
-    wait_for(lambda: (verdict, reason) in told(store_url), timeout_s, f"{verdict}: {reason}")
+def wait_for_decision(store_url: str, verdict: str, reason: str) -> None:
+    wait_for(lambda: (verdict, reason) in told(store_url), f"{verdict}: {reason}")

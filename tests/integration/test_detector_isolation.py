@@ -126,7 +126,7 @@ def test_it_ends_when_whoever_started_it_is_gone(artifacts: Artifacts) -> None:
             return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
         return True
 
-    wait_for(gone, 10, "the end of the process")
+    wait_for(gone, "the end of the process")
 
 
 def test_a_backend_that_crashes_when_it_is_measured_costs_only_its_own_row(

@@ -58,7 +58,7 @@ def send(line: LockLine, name: str = "front-1") -> str:
 
 
 def up(line: LockLine) -> None:
-    wait_for(line.is_up, 15, "the line")
+    wait_for(line.is_up, "the line")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from facewire.link import connect
 from tests import processes
 from tests.places import ROOT
 from tests.processes import SECRET, Running
-from tests.servers import free_port, wait_for
+from tests.servers import HUNG_S, free_port, wait_for
 
 COMMAND = (str(ROOT / "tests/integration/tiny_service.py"),)
 
@@ -123,11 +122,9 @@ def test_a_password_that_breaks_its_url_is_refused_and_not_shown(tmp_path: Path,
 
 
 def test_a_stuck_loop_ends_its_process_and_shows_where(tmp_path: Path) -> None:
-    started_s = time.monotonic()
     with tiny(tmp_path, "get_stuck_here", WATCHDOG_S="0.5") as service:
-        assert service.process.wait(10) != 0
+        assert service.process.wait(HUNG_S) != 0
     assert "in get_stuck_here" in service.output()
-    assert time.monotonic() - started_s < 10
 
 
 def test_a_thread_that_may_wait_does_not_make_its_service_stuck(tmp_path: Path, bus_url: str) -> None:
