@@ -182,10 +182,47 @@ class Store:
         """Count the events that the bridge took and did not acknowledge."""
         return int(self.client.xpending(keys.EVENTS.key(), GROUP)["pending"])
 
+    def keeps_all(self) -> bool:
+        """Say whether the bridge took events and acknowledged none."""
+        (group,) = self.client.xinfo_groups(keys.EVENTS.key())
+        return bool(group["pending"] == group["entries-read"] > 0)
+
     def taken(self) -> int:
         """Count the events that the bridge took."""
         groups = self.client.xinfo_groups(keys.EVENTS.key())
         return int(groups[0]["entries-read"] or 0) if groups else 0
+
+
+class Burst:
+    """Tells of one event after another until it is ended."""
+
+    def __init__(self, store: Store) -> None:
+        self.told = 0
+        self._store = store
+        self._over = Event()
+        self._thread = Thread(target=self._tell)
+        self._thread.start()
+
+    def _tell(self) -> None:
+        while not self._over.is_set():
+            self._store.tell(self.told + 1)
+            self.told += 1
+
+    def end(self) -> range:
+        """Return the numbers of all events."""
+        self._over.set()
+        self._thread.join()
+        return range(1, self.told + 1)
+
+
+@contextmanager
+def bursting(store: Store) -> Iterator[Burst]:
+    """Tell of events beside the block, at the longest until it ends."""
+    burst = Burst(store)
+    try:
+        yield burst
+    finally:
+        burst.end()
 
 
 def event(number: int) -> FaceEvent:

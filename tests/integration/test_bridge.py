@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -25,6 +24,7 @@ from tests.integration.bridge import (
     acknowledged,
     bridging,
     broker_pid,
+    bursting,
     event,
     holds,
     kept,
@@ -57,6 +57,7 @@ def store(store_url: str) -> Store:
 def test_a_home_hears_who_is_there_and_finds_it_when_it_comes_late(
     tmp_path: Path, bus_url: str, store_url: str, broker_port: int, room: Room, store: Store
 ) -> None:
+    began_ns = time.time_ns()
     with bridging(tmp_path, bus_url, store_url, broker_port) as bridge, listening(broker_port) as home:
         home.wait(f"{BASE}/door/presence", b"OFF")
         room.faces = 2
@@ -65,7 +66,7 @@ def test_a_home_hears_who_is_there_and_finds_it_when_it_comes_late(
         wait_for(lambda: bool(home.payloads(f"{BASE}/door/faces")), what="faces")
         faces = json.loads(home.latest(f"{BASE}/door/faces"))
         assert [face["id"] for face in faces["faces"]] == [1, 2]
-        assert time.time_ns() - faces["captured_ns"] < 5e9
+        assert began_ns < faces["captured_ns"] < time.time_ns()
         store.tell(1)
         home.wait_for_events(range(1, 2))
         acknowledged(store)
@@ -146,7 +147,7 @@ def test_an_event_is_acknowledged_only_when_the_broker_has_it(
         try:
             store.tell(1, 2)
             wait_for(lambda: store.taken() > 0, what="an event to be taken")
-            assert holds(lambda: store.pending() == store.taken(), 1.5)
+            assert holds(store.keeps_all, 1.5)
         finally:
             os.kill(pid, signal.SIGCONT)
         home.wait_for_events(range(1, 3))
@@ -184,19 +185,17 @@ def test_no_event_is_lost_when_the_broker_restarts_in_a_burst(
         home = rest.enter_context(listening(port))
         room.faces = 1
         home.wait(f"{BASE}/door/presence", b"ON")
-        burst = Thread(target=store.tell, args=range(1, 151))
-        burst.start()
+        burst = rest.enter_context(bursting(store))
         home.wait_for_events(range(1, 20))
         first.close()
         wait_for(lambda: not bridge.healthy(), "the loss to be noticed")
         assert f"the MQTT broker at 127.0.0.1:{port}" in bridge.says()
         room.faces = 0
-        burst.join()
-        assert store.pending() > 0
-        assert store.taken() < 150
+        wait_for(lambda: store.pending() > 0 and store.taken() < burst.told, "events that the bridge cannot deliver")
+        told = burst.end()
         with mosquitto(tmp_path, port=port):
             bridge.wait_until_healthy()
-            home.wait_for_events(range(1, 151))
+            home.wait_for_events(told)
             acknowledged(store)
             # What changed while nobody could hear it.
             home.wait(f"{BASE}/door/presence", b"OFF")
@@ -210,17 +209,16 @@ def test_no_event_is_lost_when_the_bridge_is_killed_in_a_burst(
     with listening(broker_port) as home:
         with bridging(tmp_path, bus_url, store_url, broker_port) as bridge:
             bridge.wait_until_healthy()
-            burst = Thread(target=store.tell, args=range(1, 201))
-            burst.start()
-            home.wait_for_events(range(1, 30))
-            bridge.kill()
-            burst.join()
-        assert store.taken() < 200, "it was killed too late to tell"
+            with bursting(store) as burst:
+                home.wait_for_events(range(1, 30))
+                bridge.kill()
+                wait_for(lambda: store.taken() < burst.told, "an event that nobody took")
+                told = burst.end()
         home.wait(f"{BASE}/availability", b"offline")
         assert kept(broker_port, "latecomer")[f"{BASE}/availability"] == b"offline"
         with bridging(tmp_path, bus_url, store_url, broker_port):
             home.wait(f"{BASE}/availability", b"online")
-            home.wait_for_events(range(1, 201))
+            home.wait_for_events(told)
             acknowledged(store)
 
 

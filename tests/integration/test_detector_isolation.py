@@ -23,7 +23,7 @@ from detector.photo import check_photo
 
 from facewire.models import model_path
 from tests.places import CACHE, MODELS
-from tests.servers import wait_for
+from tests.servers import HUNG_S, wait_for
 
 SIZE = InputSize(320, 256)
 CRASHES = "__attribute__((constructor)) static void at_load(void) { *(volatile int *)0 = 1; }"
@@ -105,7 +105,7 @@ def test_what_hangs_is_ended_from_outside(tmp_path: Path) -> None:
     time.sleep(1)
     assert thread.is_alive()
     isolation.abort()
-    thread.join(5)
+    thread.join(HUNG_S)
     assert said == ["its process was ended by SIGKILL"]
 
 
