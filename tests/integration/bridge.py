@@ -184,8 +184,8 @@ class Store:
 
     def keeps_all(self) -> bool:
         """Say whether the bridge took events and acknowledged none."""
-        (group,) = self.client.xinfo_groups(keys.EVENTS.key())
-        return bool(group["pending"] == group["entries-read"] > 0)
+        groups = {each["name"].decode(): each for each in self.client.xinfo_groups(keys.EVENTS.key())}
+        return bool(groups[GROUP]["pending"] == groups[GROUP]["entries-read"] > 0)
 
     def taken(self) -> int:
         """Count the events that the bridge took."""

@@ -83,7 +83,7 @@ def test_nothing_leaves_until_the_store_has_said_whether_it_may_and_what_it_said
     bus = connect(bus_url)
     with capturing(tmp_path, bus_url, STORE_URL=store.url, CAMERAS=f"door={video}") as capture:
         wait_for(lambda: "until the store says" in capture.notes().get("door", ""), "the note")
-        assert "Redis 'store'" in capture.says()
+        wait_for(lambda: "Redis 'store'" in capture.says(), "the missing store to be noticed")
         assert frames_on(bus) == 0
         store.come()
         wait_for(lambda: frames_on(bus) > 0, "the first frame")

@@ -325,7 +325,8 @@ def test_a_spoiled_choice_is_made_again_beside_the_running_service(
     with detector(tmp_path, bus_url, cache) as running:
         eye.show(1)
         assert eye.next().backend == "onnxruntime"
-        assert running.notes()["backend"] == "onnxruntime while the others are measured"
+        measuring = "onnxruntime while the others are measured"
+        wait_for(lambda: running.notes().get("backend") == measuring, "the note")
         assert len(eye.sees(6, running, note="the fastest here").faces) == 2
     made = load(choice)
     assert made is not None
@@ -370,10 +371,11 @@ def test_ncnn_is_made_ready_and_detects_when_it_is_named(
 def test_the_only_backend_wanted_is_made_ready_while_the_heart_beats(tmp_path: Path, bus_url: str, cache: Path) -> None:
     spoil(artifacts(cache).library(cpu_name()), b"")
     with detector(tmp_path, bus_url, cache, DETECTOR_BACKEND="tvm") as running:
-        assert running.says() == "detector: waiting for the model to be made ready for tvm"
+        waiting = "detector: waiting for the model to be made ready for tvm"
+        wait_for(lambda: running.says() == waiting, "what it waits for")
         first_s = running.told()["at_s"]
         wait_for(lambda: running.told()["at_s"] > first_s + 2, "beats during the preparation")
-        assert running.says() == "detector: waiting for the model to be made ready for tvm"
+        assert running.says() == waiting
         preparing = psutil.Process(running.process.pid).children(recursive=True)
         assert preparing
         running.end()

@@ -75,7 +75,7 @@ def test_a_refused_password_is_waited_out_and_never_shown(tmp_path: Path, bus_ur
     url = bus_url.replace("redis://", f"redis://:{SECRET}@")
     with tiny(tmp_path, "ping", BUS_URL=url, LOG_LEVEL="DEBUG", METRICS_PORT=str(free_port())) as service:
         wait_for(lambda: service.counted("errors", kind="bus_away") > 0, what="the refusal to be counted")
-        assert "waiting for Redis 'bus'" in service.says()
+        wait_for(lambda: "waiting for Redis 'bus'" in service.says(), "the missing bus to be noticed")
         assert SECRET not in service.says()
         admin.config_set("requirepass", SECRET)
         wait_for(service.healthy, what="the bus")

@@ -192,7 +192,7 @@ def test_an_event_waits_for_a_store_that_is_away_and_tracks_do_not(
         walk.play(range(2, 62))
         assert walk.seqs() == list(range(1, 62))
         wait_for(lambda: running.counted("errors", kind="store_away") > 1, what="the missing store to be counted")
-        assert "waiting for Redis 'store'" in running.says()
+        wait_for(lambda: "waiting for Redis 'store'" in running.says(), "the missing store to be noticed")
         store.come()
         wait_for(lambda: len(events(store.url)) == 2, what="the events")
         wait_for(running.healthy, what="the store to be back")
@@ -245,7 +245,7 @@ def test_a_bus_that_comes_back_empty_is_gone_on_with(tmp_path: Path, bus: Fickle
 def test_a_store_that_is_away_at_the_start_is_waited_for(tmp_path: Path, bus_url: str, store: FickleRedis) -> None:
     walk = door(bus_url, STANDING)
     with tracker(tmp_path, bus_url, store.url) as running:
-        assert "waiting for Redis 'store'" in running.says()
+        wait_for(lambda: "waiting for Redis 'store'" in running.says(), "the missing store to be noticed")
         store.come()
         walk.play(range(1, 12))
         wait_for(running.healthy, what="the store")
