@@ -1,9 +1,11 @@
 """Fixtures that all tests share: real servers, and a service's surroundings."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
+import hypothesis
 import pytest
 
 from facewire.heartbeat import Heartbeat
@@ -12,6 +14,18 @@ from facewire.log import open_log
 from facewire.metrics import Metrics
 from facewire.streams import Intake
 from tests.servers import mosquitto, redis_server
+
+# No deadline: how long an example takes says more of the host than of the code, and benchmarks measure that.
+# In CI the same examples in each run: a change fails for what it changes, not for an old fault that chance finds then.
+# Whoever develops looks at others each time, and gets a line that repeats what was found.
+hypothesis.settings.register_profile(
+    "facewire",
+    hypothesis.settings.get_profile("ci" if "CI" in os.environ else "default"),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("facewire")
 
 
 @pytest.fixture

@@ -58,9 +58,9 @@ class Assistant:
         found = self.states().get(entity)
         return str(found["state"]) if found else ""
 
-    def wait(self, entity: str, state: str, timeout_s: float = 15) -> None:
+    def wait(self, entity: str, state: str) -> None:
         """Wait until an entity's state is `state`, or fail."""
-        wait_for(lambda: self.state(entity) == state, timeout_s, f"{entity} to be {state}, not {self.state(entity)!r}")
+        wait_for(lambda: self.state(entity) == state, f"{entity} to be {state}, not {self.state(entity)!r}")
 
     def do(self, service: str, **fields: Any) -> None:
         """Call a service as a user's tap would: `switch.turn_on`, with its fields."""
@@ -104,7 +104,7 @@ def home_assistant(folder: Path, broker_port: int, user: str = "", password: str
     subprocess.run([*run, "--volume", f"{folder}:/config", IMAGE], check=True, stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: _answers(address), 90, "Home Assistant to start")
+        wait_for(lambda: _answers(address), "Home Assistant to start")
         assistant = Assistant(address, _onboarded(address))
         _connect(assistant, broker_port, user, password)
         yield assistant

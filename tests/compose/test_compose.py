@@ -148,9 +148,7 @@ def test_a_bus_that_returns_empty_is_filled_again(stack: Stack) -> None:
 
 
 def test_stopping_takes_less_than_the_grace_period(stack: Stack) -> None:
-    started_s = time.monotonic()
     stack.compose("stop", "--timeout", "8", *PYTHON_SERVICES)
-    # Five services at once, and compose's own second or two.
-    assert time.monotonic() - started_s < 8
+    # Who takes longer is killed, which is no clean end.
     for service in PYTHON_SERVICES:
         assert stack.inspect(service)["State"]["ExitCode"] == 0, service

@@ -78,7 +78,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def test_every_entity_appears_as_the_device_describes_it(house: House) -> None:
-    house.assistant.wait(PRESENCE, "off", 30)
+    house.assistant.wait(PRESENCE, "off")
     with listening(house.port, "describer") as listener:
         wait_for(lambda: f"{NODE}_door_presence".encode() in listener.latest(CONFIG), what="the description")
         described = json.loads(listener.latest(CONFIG))["cmps"]
@@ -151,7 +151,7 @@ def test_who_is_identified_is_present_and_the_last_face(house: House) -> None:
 def test_the_live_picture_arrives(house: House) -> None:
     house.room.pictures = True
     still = f"camera.{NODE}_door_still"
-    wait_for(lambda: house.assistant.picture(still).startswith(b"\xff\xd8"), 15, "a picture")
+    wait_for(lambda: house.assistant.picture(still).startswith(b"\xff\xd8"), "a picture")
     house.room.pictures = False
 
 
@@ -179,9 +179,9 @@ def test_a_door_opens_when_home_assistant_confirms_who_stands_there(house: House
 def test_entities_go_unavailable_with_the_bridge_and_return(house: House) -> None:
     house.assistant.wait(PRESENCE, "off")
     house.bridge.kill()
-    house.assistant.wait(PRESENCE, "unavailable", 40)
+    house.assistant.wait(PRESENCE, "unavailable")
     house.start_bridge()
-    house.assistant.wait(PRESENCE, "off", 20)
+    house.assistant.wait(PRESENCE, "off")
     house.room.faces = 1
     house.assistant.wait(PRESENCE, "on")
     house.room.faces = 0

@@ -13,9 +13,8 @@ from threading import Thread
 import psutil
 
 from tests.places import ROOT
-from tests.servers import wait_for
+from tests.servers import HUNG_S, wait_for
 
-UP_WITHIN_S = 60
 TELLING = ("-m capture", "-m detector", "-m tracker", "-m iot_bridge", "web.worker", "bus.sock", "store.sock")
 
 
@@ -34,7 +33,7 @@ class LocalRun:
         return next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)
 
     def wait_until_up(self) -> None:
-        wait_for(lambda: self.printed(r"Stop:\s+Ctrl-C") is not None, UP_WITHIN_S, "the greeting")
+        wait_for(lambda: self.printed(r"Stop:\s+Ctrl-C") is not None, "the greeting")
 
     @property
     def dashboard(self) -> str:
@@ -63,7 +62,7 @@ def stop(run: LocalRun) -> None:
     """End a run as Ctrl-C does."""
     if run.process.poll() is None:
         run.process.send_signal(signal.SIGINT)
-    run.process.wait(20)
+    run.process.wait(HUNG_S)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.servers import HUNG_S
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -15,9 +17,9 @@ class Part:
     jpeg: bytes
 
 
-def parts(url: str, timeout_s: float = 10.0) -> Iterator[Part]:
+def parts(url: str) -> Iterator[Part]:
     """Yield the parts of a stream as they come, until it ends."""
-    with urllib.request.urlopen(url, timeout=timeout_s) as stream:
+    with urllib.request.urlopen(url, timeout=HUNG_S) as stream:
         while True:
             headers = _headers(stream)
             if headers is None:

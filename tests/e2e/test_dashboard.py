@@ -67,7 +67,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
 def page(stack: LocalRun) -> Iterator[Chrome]:
     with browser() as driver:
         driver.get(stack.dashboard)
-        wait_for(lambda: seq(driver) > 0, 30, "the first picture")
+        wait_for(lambda: seq(driver) > 0, "the first picture")
         yield driver
 
 
@@ -85,26 +85,26 @@ def seq(driver: Chrome) -> int:
 
 def test_the_picture_moves(page: Chrome) -> None:
     first_seq, first = seq(page), script(page, SAMPLE)
-    wait_for(lambda: seq(page) > first_seq + 20, 10, "more pictures")
+    wait_for(lambda: seq(page) > first_seq + 20, "more pictures")
     second = script(page, SAMPLE)
     assert sum(abs(a - b) > 8 for a, b in zip(first, second, strict=True)) >= 5
 
 
 def test_boxes_are_drawn_on_faces(page: Chrome) -> None:
-    wait_for(lambda: int(value(page, "document.querySelector('.camera').dataset.boxes")) >= 1, 40, "a face")
-    wait_for(lambda: script(page, VIVID) > 200, 20, "the pixels of a box")
+    wait_for(lambda: int(value(page, "document.querySelector('.camera').dataset.boxes")) >= 1, "a face")
+    wait_for(lambda: script(page, VIVID) > 200, "the pixels of a box")
     assert value(page, "document.querySelector('.camera .faces').textContent").isdigit()
 
 
 def test_every_service_is_shown_healthy(page: Chrome) -> None:
     good = "document.querySelectorAll('#services li[data-state=good]').length"
-    wait_for(lambda: value(page, good) == 5, 20, "five healthy services")
+    wait_for(lambda: value(page, good) == 5, "five healthy services")
     assert value(page, "document.querySelector('#overall').textContent") == "all services healthy"
 
 
 def test_events_are_listed_with_a_snapshot(page: Chrome) -> None:
     loaded = "[...document.querySelectorAll('#events img')].filter((i) => i.complete && i.naturalWidth > 0).length"
-    wait_for(lambda: value(page, loaded) >= 1, 40, "a snapshot")
+    wait_for(lambda: value(page, loaded) >= 1, "a snapshot")
 
 
 def test_what_is_marked_is_drawn_and_what_is_masked_is_black(page: Chrome) -> None:
@@ -123,25 +123,23 @@ def test_zone_events_are_listed_in_words(page: Chrome) -> None:
     def said(words: str) -> bool:
         return bool(value(page, f"{items}.some((item) => {fresh} && /{words}/.test(item.innerText))"))
 
-    wait_for(lambda: said(r"#\d+ entered middle · camera"), 60, "an entry")
-    wait_for(lambda: said(r"left middle after \d+\.\d s"), 60, "a leaving")
-    wait_for(lambda: said("crossed sill: (in|out)ward"), 60, "a crossing")
+    wait_for(lambda: said(r"#\d+ entered middle · camera"), "an entry")
+    wait_for(lambda: said(r"left middle after \d+\.\d s"), "a leaving")
+    wait_for(lambda: said("crossed sill: (in|out)ward"), "a crossing")
 
 
 def test_privacy_that_the_home_switches_on_empties_the_picture_and_says_so(page: Chrome, stack: LocalRun) -> None:
     notice = "document.querySelector('.camera .notice').textContent"
     try:
         switch_privacy(stack.mqtt_port, b"ON")
-        wait_for(lambda: value(page, notice) == "privacy", 15, "the notice")
-        wait_for(
-            lambda: not any(page.execute_script(SHADE, 0.5, y / 10) != [0, 0, 0] for y in range(1, 10)), 5, "black"
-        )
+        wait_for(lambda: value(page, notice) == "privacy", "the notice")
+        wait_for(lambda: not any(page.execute_script(SHADE, 0.5, y / 10) != [0, 0, 0] for y in range(1, 10)), "black")
         time.sleep(8)
         assert value(page, notice) == "privacy", "not lost, nor reconnecting"
     finally:
         switch_privacy(stack.mqtt_port, b"OFF")
     before = seq(page)
-    wait_for(lambda: seq(page) > before + 10 and value(page, notice) == "", 20, "the picture")
+    wait_for(lambda: seq(page) > before + 10 and value(page, notice) == "", "the picture")
 
 
 def switch_privacy(port: int, payload: bytes) -> None:

@@ -28,11 +28,11 @@ def test_the_latest_decisions_are_listed_with_their_reasons(tmp_path: Path, bus_
         driver.get(dashboard.url("/"))
         shown = "return document.querySelector('#doors').checkVisibility()"
         items = "return [...document.querySelectorAll('#decisions li')].map((item) => item.innerText)"
-        wait_for(lambda: driver.execute_script("return document.readyState") == "complete", 10, "the page")
+        wait_for(lambda: driver.execute_script("return document.readyState") == "complete", "the page")
         assert not driver.execute_script(shown)
         decide(person="<b>Ada</b>")
         decide(verdict="sent", reason="confirmed", track_id=None, camera=None, person=None)
-        wait_for(lambda: len(driver.execute_script(items)) == 2, 10, "two decisions")
+        wait_for(lambda: len(driver.execute_script(items)) == 2, "two decisions")
         sent, refused = driver.execute_script(items)
         assert driver.execute_script(shown)
         assert "front sent" in sent

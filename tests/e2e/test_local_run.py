@@ -14,7 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.e2e.clip import Score, judge
 from tests.e2e.local import left_over, start, stop
 from tests.e2e.stream import Part, parts
-from tests.servers import wait_for
+from tests.processes import END_WITHIN_S
+from tests.servers import HUNG_S, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -134,15 +135,13 @@ def test_presence_and_snapshots_are_told_over_mqtt(watched: Watched) -> None:
     assert all(payload.startswith(b"\xff\xd8") for payload in snapshots)
 
 
-def test_ctrl_c_ends_everything_within_five_seconds() -> None:
+def test_ctrl_c_ends_everything_in_time() -> None:
     run = start()
     try:
         run.wait_until_up()
     finally:
-        stopped_s = time.monotonic()
         run.process.send_signal(signal.SIGINT)
-        run.process.wait(20)
-    assert time.monotonic() - stopped_s < 5
+        run.process.wait(END_WITHIN_S)
     assert left_over() == []
 
 
@@ -150,8 +149,8 @@ def test_a_file_that_is_no_video_ends_the_run_with_one_line(tmp_path: Path) -> N
     text = tmp_path / "notes.txt"
     text.write_text("no video", encoding="utf-8")
     run = start("--camera", str(text), "--duration", "30")
-    assert run.process.wait(30) == 2
-    wait_for(lambda: run.printed("notes.txt") is not None, 5, "the complaint")
+    assert run.process.wait(HUNG_S) == 2
+    wait_for(lambda: run.printed("notes.txt") is not None, "the complaint")
     complaints = [line for line in run.lines if "facewire:" in line]
     assert len(complaints) == 1
     assert left_over() == []

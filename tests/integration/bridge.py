@@ -22,8 +22,8 @@ from facewire.codec import encode
 from facewire.health import verdict
 from facewire.link import connect
 from facewire.messages import FaceEvent, Frame, Person, Track, Tracks
-from tests.processes import SECRET, environment
-from tests.servers import wait_for
+from tests.processes import END_WITHIN_S, SECRET, environment
+from tests.servers import HUNG_S, wait_for
 
 BASE = "facewire/door-pi"
 CONFIG = "homeassistant/device/facewire_door-pi/config"
@@ -46,19 +46,19 @@ class Running:
 
     def stop(self) -> None:
         self.process.terminate()
-        assert self.process.wait(5) == 0
+        assert self.process.wait(END_WITHIN_S) == 0
 
     def kill(self) -> None:
         self.process.kill()
-        assert self.process.wait(5) == -signal.SIGKILL
+        assert self.process.wait(HUNG_S) == -signal.SIGKILL
 
-    def wait_until_healthy(self, timeout_s: float = 10) -> None:
-        wait_for(self.healthy, timeout_s, "the bridge to be healthy")
+    def wait_until_healthy(self) -> None:
+        wait_for(self.healthy, "the bridge to be healthy")
 
 
 @contextmanager
 def bridging(folder: Path, bus_url: str, store_url: str, port: int, **settings: str) -> Iterator[Running]:
-    """Run the bridge until the block ends; if it still runs it must then end within five seconds, cleanly."""
+    """Run the bridge until the block ends; if it still runs it must then end in time, cleanly."""
     run_dir, log = folder / "run", folder / "bridge.log"
     broker = {"MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(port), "NODE_ID": "door-pi"}
     env = environment(folder, BUS_URL=bus_url, STORE_URL=store_url, **broker | settings)
@@ -71,7 +71,7 @@ def bridging(folder: Path, bus_url: str, store_url: str, port: int, **settings: 
             yield Running(process, run_dir)
             if process.poll() is None:
                 process.terminate()
-                assert process.wait(5) == 0, log.read_text(encoding="utf-8")
+                assert process.wait(END_WITHIN_S) == 0, log.read_text(encoding="utf-8")
         finally:
             process.kill()
     said = log.read_text(encoding="utf-8")
@@ -99,7 +99,7 @@ class Listener:
         self._client.loop_stop()
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(HUNG_S)
 
     def payloads(self, topic: str) -> list[bytes]:
         return [bytes(message.payload) for message in list(self.got) if message.topic == topic]
@@ -110,12 +110,12 @@ class Listener:
     def event_ids(self) -> list[str]:
         return [json.loads(payload)["id"] for payload in self.payloads(f"{BASE}/door/event")]
 
-    def wait(self, topic: str, payload: bytes, timeout_s: float = 10) -> None:
-        wait_for(lambda: self.latest(topic) == payload, timeout_s, f"{topic} {payload!r}")
+    def wait(self, topic: str, payload: bytes) -> None:
+        wait_for(lambda: self.latest(topic) == payload, f"{topic} {payload!r}")
 
-    def wait_for_events(self, numbers: range, timeout_s: float = 15) -> None:
+    def wait_for_events(self, numbers: range) -> None:
         wanted = {event(number).id for number in numbers}
-        wait_for(lambda: wanted <= set(self.event_ids()), timeout_s, f"{len(wanted)} events")
+        wait_for(lambda: wanted <= set(self.event_ids()), f"{len(wanted)} events")
 
 
 @contextmanager
@@ -182,10 +182,47 @@ class Store:
         """Count the events that the bridge took and did not acknowledge."""
         return int(self.client.xpending(keys.EVENTS.key(), GROUP)["pending"])
 
+    def keeps_all(self) -> bool:
+        """Say whether the bridge took events and acknowledged none."""
+        groups = {each["name"].decode(): each for each in self.client.xinfo_groups(keys.EVENTS.key())}
+        return bool(groups[GROUP]["pending"] == groups[GROUP]["entries-read"] > 0)
+
     def taken(self) -> int:
         """Count the events that the bridge took."""
         groups = self.client.xinfo_groups(keys.EVENTS.key())
         return int(groups[0]["entries-read"] or 0) if groups else 0
+
+
+class Burst:
+    """Tells of one event after another until it is ended."""
+
+    def __init__(self, store: Store) -> None:
+        self.told = 0
+        self._store = store
+        self._over = Event()
+        self._thread = Thread(target=self._tell)
+        self._thread.start()
+
+    def _tell(self) -> None:
+        while not self._over.is_set():
+            self._store.tell(self.told + 1)
+            self.told += 1
+
+    def end(self) -> range:
+        """Return the numbers of all events."""
+        self._over.set()
+        self._thread.join()
+        return range(1, self.told + 1)
+
+
+@contextmanager
+def bursting(store: Store) -> Iterator[Burst]:
+    """Tell of events beside the block, at the longest until it ends."""
+    burst = Burst(store)
+    try:
+        yield burst
+    finally:
+        burst.end()
 
 
 def event(number: int) -> FaceEvent:
@@ -215,7 +252,7 @@ def broker_pid(folder: Path) -> int:
 
 
 def metrics(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=HUNG_S) as answer:
         return str(answer.read().decode())
 
 

@@ -46,7 +46,7 @@ def convert(folder: Path, source: str, *options: str, python: Path | None = None
     packages = [ROOT, ROOT / "services/detector"]
     told = {"PYTHONPATH": os.pathsep.join(map(str, packages)), "PATH": os.environ["PATH"]}
     with_torch = ["--python", str(python)] if python else []
-    done = subprocess.run([*command, *with_torch], cwd=folder, env=told, capture_output=True, text=True, timeout=200)
+    done = subprocess.run([*command, *with_torch], cwd=folder, env=told, capture_output=True, text=True, timeout=280)
     assert "Traceback" not in done.stderr, done.stderr
     return Done(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), out)
 

@@ -13,6 +13,7 @@ from facewire.boxes import iou
 from facewire.codec import decode, encode
 from facewire.link import connect
 from facewire.messages import Detections, FaceEvent, Frame, Message, Tracks, Xyxy
+from tests.servers import wait_for
 
 DETECT_EVERY = 5
 
@@ -33,6 +34,19 @@ def put(bus: redis.Redis, stream: keys.Stream, message: Message | bytes, camera:
     fields: Any = {keys.FIELD: raw}
     entry_id = f"{message.seq}-0" if isinstance(message, Frame) else "*"
     bus.xadd(stream.key(camera), fields, id=entry_id, maxlen=stream.maxlen)
+
+
+def entries(bus: redis.Redis, key: str, after: bytes | str, what: str, count: int | None = None) -> Any:
+    """Wait for what comes after an entry, and return it: ids and fields."""
+    got: list[Any] = []
+
+    def came() -> bool:
+        reply: Any = bus.xread({key: after}, count=count, block=500)
+        got.extend(reply[0][1] if reply else ())
+        return bool(got)
+
+    wait_for(came, what)
+    return got
 
 
 @dataclass(slots=True)
@@ -73,13 +87,12 @@ class Door:
                 put(together, keys.FRAMES, self.scene.frame(index), self.scene.camera)
             together.execute()
 
-    def wait_for_tracks(self, seq: int, timeout_s: float = 15.0) -> Tracks:
+    def wait_for_tracks(self, seq: int) -> Tracks:
         """Read tracks until those of a frame have come."""
-        bus, end_s = connect(self.url), time.monotonic() + timeout_s
+        bus = connect(self.url)
         while not self.seen or self.seen[-1].seq != seq:
-            assert time.monotonic() < end_s, f"no tracks of frame {seq}; the last are of {self.seqs()[-3:]}"
-            reply: Any = bus.xread({keys.TRACKS.key(self.scene.camera): self._after}, block=500)
-            for entry_id, fields in reply[0][1] if reply else ():
+            what = f"tracks of frame {seq}; the last are of {self.seqs()[-3:]}"
+            for entry_id, fields in entries(bus, keys.TRACKS.key(self.scene.camera), self._after, what):
                 self._after = entry_id
                 self.seen.append(decode(fields[keys.FIELD], Tracks))
         return self.seen[-1]

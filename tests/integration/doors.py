@@ -18,10 +18,11 @@ from facewire.codec import encode
 from facewire.link import connect
 from facewire.lookup import latest_decisions
 from facewire.messages import Identity, Message, Track, Tracks
-from tests.servers import wait_for
+from tests.servers import HUNG_S, wait_for
 
 LOCK = "facewire/door-pi/lock/front"
 COMMANDS = "zigbee2mqtt/front_door/set"
+LOOKS_PER_S = 10
 RULES = """
 locks:
   front:
@@ -71,15 +72,15 @@ class Visitor:
         self._thread.join()
 
     def come(self, seconds: float) -> int:
-        """Be there for a while, as somebody new; returns the track."""
-        self.track = max(self._looks, default=0) + 1
-        time.sleep(seconds)
-        came, self.track = self.track, 0
+        """Be there for as many looks as there are in a while, as somebody new; returns the track."""
+        came = self.track = max(self._looks, default=0) + 1
+        wait_for(lambda: self._looks.get(came, 0) >= seconds * LOOKS_PER_S, "the looks")
+        self.track = 0
         return came
 
     def _tell(self) -> None:
         seq = 0
-        while not self._stop.wait(0.1):
+        while not self._stop.wait(1 / LOOKS_PER_S):
             seq, track, now_ns = seq + 1, self.track, time.time_ns()
             faces = (Track(track, (0, 0, 120, 160), 0.9, "confirmed", 9, (0, 0)),) if track else ()
             self._bus.zadd(keys.CAMERAS, {self._camera: time.time()})
@@ -119,7 +120,7 @@ class Bolt:
         self._subscribed.clear()
         self._client.connect("127.0.0.1", self._port, clean_start=False, properties=properties)
         self._client.loop_start()
-        assert self._subscribed.wait(5)
+        assert self._subscribed.wait(HUNG_S)
 
     def go(self) -> None:
         self._client.disconnect()
@@ -157,5 +158,5 @@ def switch_on(store_url: str) -> None:
     connect(store_url).hset(keys.CONTROLS, keys.unlocking("front"), "on")
 
 
-def wait_for_decision(store_url: str, verdict: str, reason: str, timeout_s: float = 10) -> None:
-    wait_for(lambda: (verdict, reason) in told(store_url), timeout_s, f"{verdict}: {reason}")
+def wait_for_decision(store_url: str, verdict: str, reason: str) -> None:
+    wait_for(lambda: (verdict, reason) in told(store_url), f"{verdict}: {reason}")

@@ -62,9 +62,11 @@ def faulty(name: str, kind: Kind) -> Kind:
 
 
 if __name__ == "__main__":
+    # On a busy host a backend may load for long. Soon tried again: tests wait for it.
+    patience = Patience(load_late_s=15, load_hang_s=18, retry_s=float(os.environ["RETRY_S"]), retry_alone_s=0.5)
     # For the detector alone; a step that it starts as a process has the real backends.
     with (
         patch.dict(KINDS, {name: faulty(name, kind) for name, kind in KINDS.items()}),
-        patch("detector.choosing.PATIENCE", Patience(retry_s=float(os.environ["RETRY_S"]), retry_alone_s=0.5)),
+        patch("detector.choosing.PATIENCE", patience),
     ):
         sys.exit(main())

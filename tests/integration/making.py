@@ -25,5 +25,5 @@ def make(artifacts: Artifacts, *step: str) -> None:
     places = {"MODELS_DIR": str(artifacts.model.parent), "CACHE_DIR": str(artifacts.cache)}
     environment = os.environ | places | {"DETECTOR_INPUT": str(artifacts.size), "DETECTOR_THREADS": "1"}
     command = [sys.executable, "-m", "detector", *step]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]

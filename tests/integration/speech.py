@@ -12,6 +12,8 @@ from threading import Event, Thread
 
 from iot_bridge.speech.sounds import Sound
 
+from tests.servers import HUNG_S
+
 SPEAKER = "speaker"
 
 
@@ -105,7 +107,7 @@ def player() -> Iterator[Player]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.got.append((self.path, dict(self.headers), body))
-            found.hang.wait(30)
+            found.hang.wait(HUNG_S)
             self.send_response(found.status)
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")

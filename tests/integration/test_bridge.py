@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -25,6 +24,7 @@ from tests.integration.bridge import (
     acknowledged,
     bridging,
     broker_pid,
+    bursting,
     event,
     holds,
     kept,
@@ -34,7 +34,7 @@ from tests.integration.bridge import (
 )
 from tests.places import ROOT
 from tests.processes import SECRET
-from tests.servers import free_port, listens, mosquitto, wait_for
+from tests.servers import HUNG_S, free_port, listens, mosquitto, wait_for
 
 
 @pytest.fixture
@@ -57,6 +57,7 @@ def store(store_url: str) -> Store:
 def test_a_home_hears_who_is_there_and_finds_it_when_it_comes_late(
     tmp_path: Path, bus_url: str, store_url: str, broker_port: int, room: Room, store: Store
 ) -> None:
+    began_ns = time.time_ns()
     with bridging(tmp_path, bus_url, store_url, broker_port) as bridge, listening(broker_port) as home:
         home.wait(f"{BASE}/door/presence", b"OFF")
         room.faces = 2
@@ -65,7 +66,7 @@ def test_a_home_hears_who_is_there_and_finds_it_when_it_comes_late(
         wait_for(lambda: bool(home.payloads(f"{BASE}/door/faces")), what="faces")
         faces = json.loads(home.latest(f"{BASE}/door/faces"))
         assert [face["id"] for face in faces["faces"]] == [1, 2]
-        assert time.time_ns() - faces["captured_ns"] < 5e9
+        assert began_ns < faces["captured_ns"] < time.time_ns()
         store.tell(1)
         home.wait_for_events(range(1, 2))
         acknowledged(store)
@@ -104,7 +105,7 @@ def test_a_home_assistant_that_starts_is_told_everything_again(
 def test_how_the_services_fare_is_told_and_kept(tmp_path: Path, bus_url: str, store_url: str, broker_port: int) -> None:
     topic = f"{BASE}/health"
     with bridging(tmp_path, bus_url, store_url, broker_port), listening(broker_port) as home:
-        wait_for(lambda: b"iot-bridge" in home.latest(topic), 15, "the health of the services")
+        wait_for(lambda: b"iot-bridge" in home.latest(topic), "the health of the services")
         assert json.loads(kept(broker_port, "latecomer")[topic])["services"].keys() == {"iot-bridge"}
 
 
@@ -121,11 +122,11 @@ def test_what_was_on_its_way_when_the_broker_went_does_not_overtake_what_is_true
         wait_for(lambda: sent(metrics_port) >= before + 3, what="presence, count and faces to be sent")
         os.kill(pid, signal.SIGKILL)
         room.faces = 0
-        wait_for(lambda: not bridge.healthy(), 5, "the loss to be noticed")
+        wait_for(lambda: not bridge.healthy(), "the loss to be noticed")
         first.close()
         assert holds(lambda: not listens(port), 2.5), "presence goes off after two seconds"
         with mosquitto(tmp_path, port=port), listening(port) as home:
-            bridge.wait_until_healthy(12)
+            bridge.wait_until_healthy()
             # Whatever would be sent again is sent before an event.
             store.tell(1)
             home.wait_for_events(range(1, 2))
@@ -146,7 +147,7 @@ def test_an_event_is_acknowledged_only_when_the_broker_has_it(
         try:
             store.tell(1, 2)
             wait_for(lambda: store.taken() > 0, what="an event to be taken")
-            assert holds(lambda: store.pending() == store.taken(), 1.5)
+            assert holds(store.keeps_all, 1.5)
         finally:
             os.kill(pid, signal.SIGCONT)
         home.wait_for_events(range(1, 3))
@@ -162,12 +163,12 @@ def test_a_broker_that_is_not_there_is_waited_for_and_gets_the_event(
         store.tell(1)
         wait_for(lambda: store.taken() == 1, what="the event to be taken")
         check = [sys.executable, "-m", "facewire.health", "iot-bridge", str(bridge.run_dir)]
-        done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, timeout=HUNG_S, check=False)
         assert done.returncode == 1
         assert done.stdout == f"iot-bridge: waiting for the MQTT broker at 127.0.0.1:{port}\n"
         assert store.pending() == 1
         with mosquitto(tmp_path, port=port), listening(port) as home:
-            bridge.wait_until_healthy(12)
+            bridge.wait_until_healthy()
             home.wait_for_events(range(1, 2))
             acknowledged(store)
             # Before the broker goes: the bridge's last word must find it.
@@ -184,19 +185,17 @@ def test_no_event_is_lost_when_the_broker_restarts_in_a_burst(
         home = rest.enter_context(listening(port))
         room.faces = 1
         home.wait(f"{BASE}/door/presence", b"ON")
-        burst = Thread(target=store.tell, args=range(1, 151))
-        burst.start()
+        burst = rest.enter_context(bursting(store))
         home.wait_for_events(range(1, 20))
         first.close()
-        wait_for(lambda: not bridge.healthy(), 5, "the loss to be noticed")
+        wait_for(lambda: not bridge.healthy(), "the loss to be noticed")
         assert f"the MQTT broker at 127.0.0.1:{port}" in bridge.says()
         room.faces = 0
-        burst.join()
-        assert store.pending() > 0
-        assert store.taken() < 150
+        wait_for(lambda: store.pending() > 0 and store.taken() < burst.told, "events that the bridge cannot deliver")
+        told = burst.end()
         with mosquitto(tmp_path, port=port):
-            bridge.wait_until_healthy(10 + 2)
-            home.wait_for_events(range(1, 151))
+            bridge.wait_until_healthy()
+            home.wait_for_events(told)
             acknowledged(store)
             # What changed while nobody could hear it.
             home.wait(f"{BASE}/door/presence", b"OFF")
@@ -210,17 +209,16 @@ def test_no_event_is_lost_when_the_bridge_is_killed_in_a_burst(
     with listening(broker_port) as home:
         with bridging(tmp_path, bus_url, store_url, broker_port) as bridge:
             bridge.wait_until_healthy()
-            burst = Thread(target=store.tell, args=range(1, 201))
-            burst.start()
-            home.wait_for_events(range(1, 30))
-            bridge.kill()
-            burst.join()
-        assert store.taken() < 200, "it was killed too late to tell"
+            with bursting(store) as burst:
+                home.wait_for_events(range(1, 30))
+                bridge.kill()
+                wait_for(lambda: store.taken() < burst.told, "an event that nobody took")
+                told = burst.end()
         home.wait(f"{BASE}/availability", b"offline")
         assert kept(broker_port, "latecomer")[f"{BASE}/availability"] == b"offline"
         with bridging(tmp_path, bus_url, store_url, broker_port):
             home.wait(f"{BASE}/availability", b"online")
-            home.wait_for_events(range(1, 201))
+            home.wait_for_events(told)
             acknowledged(store)
 
 
@@ -353,9 +351,7 @@ def test_the_bridge_ends_in_time_while_the_brokers_host_does_not_answer(
             caller.setblocking(False)  # noqa: FBT003  not ours to name
             caller.connect_ex(("127.0.0.1", port))
         with bridging(tmp_path, bus_url, store_url, port) as bridge:
-            started_s = time.monotonic()
             bridge.stop()
-            assert time.monotonic() - started_s < 4
 
 
 # ---- secrets

@@ -9,7 +9,7 @@ import pytest
 from facewire.settings import OPERATOR_ERROR
 from tests.integration.bridge import bridging, listening
 from tests.processes import environment
-from tests.servers import free_port, mosquitto, program, wait_for
+from tests.servers import HUNG_S, free_port, mosquitto, program, wait_for
 
 
 class Authority:
@@ -96,7 +96,7 @@ def test_a_door_that_cannot_be_used_is_the_operators_mistake(
         env=environment(tmp_path, **settings),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=HUNG_S,
     )
     assert bridge.returncode == OPERATOR_ERROR
     assert named in bridge.stderr

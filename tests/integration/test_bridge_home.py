@@ -75,23 +75,23 @@ def test_a_command_is_stored_then_said_and_outlives_bridge_and_broker(
     with ExitStack() as first, bridging(tmp_path, bus_url, store_url, port) as bridge:
         first.enter_context(mosquitto(tmp_path, port=port))
         home = first.enter_context(listening(port))
-        home.wait(PRIVACY, b"OFF", 15)
+        home.wait(PRIVACY, b"OFF")
         assert home.latest(f"{BASE}/backend") == b"auto"
         for topic, payload in ((PRIVACY, b"ON"), (f"{BASE}/detect_every", b"7"), (f"{BASE}/recognition", b"OFF")):
             home.publish(f"{topic}/set", payload)
-            home.wait(topic, payload, 2)
+            home.wait(topic, payload)
         assert stored(store_url) == {"privacy:door": "on", "detect_every": "7", "recognition": "off"}
         home.publish(f"{DETECTION}/set", b"OFF")
-        home.wait(DETECTION, b"OFF", 2)
+        home.wait(DETECTION, b"OFF")
         home.publish(f"{DETECTION}/set", b"ON")
-        home.wait(DETECTION, b"ON", 2)
+        home.wait(DETECTION, b"ON")
         assert "detection:door" not in stored(store_url)
         home.wait(f"{BASE}/door/status", b"privacy")
         first.close()
         # A broker that has forgotten everything: whatever is true is said again.
         (tmp_path / "mosquitto.db").unlink(missing_ok=True)
         with mosquitto(tmp_path, port=port), listening(port, "another") as home:
-            bridge.wait_until_healthy(12)
+            bridge.wait_until_healthy()
             home.wait(PRIVACY, b"ON")
             home.wait(f"{BASE}/detect_every", b"7")
             assert home.latest(f"{BASE}/door/status") == b"privacy"
@@ -110,7 +110,7 @@ def test_commands_that_were_kept_or_make_no_sense_change_nothing_and_are_counted
     with listening(broker_port) as home:
         home.publish(f"{PRIVACY}/set", b"ON", retain=True)
         with bridging(tmp_path, bus_url, store_url, broker_port, METRICS_PORT=str(metrics_port)):
-            wait_for(lambda: refused(metrics_port, "retained_command"), 10, "the kept command to be refused")
+            wait_for(lambda: refused(metrics_port, "retained_command"), "the kept command to be refused")
             home.wait(PRIVACY, b"OFF")
             for topic, payload in (
                 (f"{PRIVACY}/set", b"on"),
@@ -137,14 +137,14 @@ def test_without_the_store_nothing_is_switched_nor_said_to_be(tmp_path: Path, bu
     ):
         home.wait(f"{BASE}/door/presence", b"OFF")
         home.publish(f"{PRIVACY}/set", b"ON")
-        wait_for(lambda: 'reason="command_without_store"' in metrics(metrics_port), 8, "the command to be counted")
+        wait_for(lambda: 'reason="command_without_store"' in metrics(metrics_port), "the command to be counted")
         assert home.payloads(PRIVACY) == []
         come(store)
         home.wait(PRIVACY, b"OFF")
         home.publish(f"{PRIVACY}/set", b"ON")
         home.wait(PRIVACY, b"ON")
         store.go()
-        wait_for(lambda: not bridge.healthy(), 8, "the loss to be noticed")
+        wait_for(lambda: not bridge.healthy(), "the loss to be noticed")
         home.publish(f"{PRIVACY}/set", b"OFF")
         assert holds(lambda: home.latest(PRIVACY) == b"ON", 1.5)
         come(store)
@@ -224,7 +224,7 @@ def test_people_and_the_last_face_are_known_again_after_a_restart_and_a_broker_t
             first.close()
             (tmp_path / "mosquitto.db").unlink(missing_ok=True)
             with mosquitto(tmp_path, port=port), listening(port, "another") as home:
-                bridge.wait_until_healthy(12)
+                bridge.wait_until_healthy()
                 wait_for(lambda: b'"presence":"OFF"' in home.latest(ADA), what="Ada again")
                 wait_for(lambda: b'"name":"Ada"' in home.latest(f"{BASE}/door/last_face"), what="the last face again")
                 # An owner who wants to be rid of somebody.
@@ -250,8 +250,8 @@ def test_what_an_earlier_run_left_behind_is_removed(
             def said(key: str) -> list[Any]:
                 return [json.loads(payload)["cmps"].get(key) for payload in home.payloads(CONFIG)]
 
-            wait_for(lambda: {"p": "switch"} in said("door_old"), 15, "the farewell")
-            wait_for(lambda: "door_old" not in components(home), 5, "the description of what remains")
+            wait_for(lambda: {"p": "switch"} in said("door_old"), "the farewell")
+            wait_for(lambda: "door_old" not in components(home), "the description of what remains")
             assert {"p": "image"} in said("door_still")
             assert {"p": "binary_sensor"} in said(f"person.{key_of('Eve')}")
             assert components(home)["door_still"]["p"] == "camera"
@@ -279,7 +279,7 @@ def test_a_camera_shows_stills_and_nothing_while_it_is_private(
         wait_for(lambda: shows((200, 0, 0)), what="a still")
         home.publish(f"{PRIVACY}/set", b"ON")
         home.wait(PRIVACY, b"ON")
-        wait_for(lambda: shows((24, 24, 24)), 2, "the curtain")
+        wait_for(lambda: shows((24, 24, 24)), "the curtain")
         put(bus, keys.FRAMES, replace(old, seq=3, captured_ns=time.time_ns(), data=red.tobytes()))
         assert holds(lambda: shows((24, 24, 24)), 1.0)
         assert still not in kept(broker_port, "latecomer")
@@ -295,7 +295,7 @@ def test_a_camera_that_becomes_private_is_hidden_at_once_however_seldom_stills_c
         put(bus, keys.FRAMES, Frame("door", 1, time.time_ns(), 320, 240, "bgr24", bytes(320 * 240 * 3)))
         for payload, size in ((b"ON", (640, 360)), (b"OFF", (320, 240))):
             home.publish(f"{PRIVACY}/set", payload)
-            wait_for(lambda size=size: shown(home.latest(still)) == size, 3, "a still")  # type: ignore[misc]
+            wait_for(lambda size=size: shown(home.latest(still)) == size, "a still")  # type: ignore[misc]
 
 
 def shown(jpeg: bytes) -> tuple[int, int] | None:
@@ -322,7 +322,6 @@ def test_the_backends_that_the_detector_can_use_may_be_chosen(
     with listening(broker_port) as home, bridging(tmp_path, bus_url, store_url, broker_port):
         wait_for(
             lambda: components(home).get("backend_choice", {}).get("ops") == ["auto", "onnxruntime", "tvm"],
-            15,
             "the backends",
         )
         home.publish(f"{BASE}/backend/set", b"tvm")

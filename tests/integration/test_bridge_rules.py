@@ -35,7 +35,7 @@ from tests.integration.bridge import (
 from tests.integration.bridge import event as numbered
 from tests.places import ROOT
 from tests.processes import SECRET, environment, refused
-from tests.servers import free_port, mosquitto, wait_for
+from tests.servers import HUNG_S, free_port, mosquitto, wait_for
 
 LAMP = "zigbee2mqtt/hall/set"
 ON, OFF = b'{"state":"ON"}', b'{"state":"OFF"}'
@@ -71,6 +71,12 @@ def happens(store: Store, number: int, age_s: float = 0.0, **about: Any) -> Face
     return happened
 
 
+def goes_off_s(store: Store) -> float:
+    """Return the unix second at which the one light goes off."""
+    ((_, at_s),) = store.client.zrange(keys.LIGHTS_OFF, 0, -1, withscores=True)
+    return float(at_s)
+
+
 def acknowledged(store: Store, group: str, count: int) -> bool:
     """Say whether a group took so many events and acknowledged each."""
     groups = {each["name"].decode(): each for each in store.client.xinfo_groups(keys.EVENTS.key())}
@@ -84,7 +90,7 @@ def test_a_rule_turns_a_light_on_and_off_again_and_publishes(
     tmp_path: Path, bus_url: str, store_url: str, broker_port: int, store: Store, rules: Path
 ) -> None:
     say = 'publish: {topic: home/door, payload: "{event} at {camera}"}'
-    rules.write_text(HEAD + rule("light", on(1)) + rule("say", say), encoding="utf-8")
+    rules.write_text(HEAD + rule("light", on(4)) + rule("say", say), encoding="utf-8")
     with (
         bridging(tmp_path, bus_url, store_url, broker_port, RULES_FILE=str(rules)) as bridge,
         listening(broker_port) as home,
@@ -93,18 +99,19 @@ def test_a_rule_turns_a_light_on_and_off_again_and_publishes(
         happened = happens(store, 1)
         home.wait("home/door", b"appeared at door")
         home.wait(LAMP, ON)
-        assert home.event_ids() == [happened.id]
-        time.sleep(0.7)
+        wait_for(lambda: home.event_ids() == [happened.id], "the event")
+        first_s = goes_off_s(store)
         # Its time counts from the last time it was turned on.
         happens(store, 2)
         wait_for(lambda: len(home.payloads(LAMP)) == 2, what="the second ON")
-        again_s = time.monotonic()
-        home.wait(LAMP, OFF, 5)
-        assert 0.9 <= time.monotonic() - again_s <= 2.6
+        until_s = goes_off_s(store)
+        assert first_s < until_s <= time.time() + 4
+        home.wait(LAMP, OFF)
+        assert time.time() >= until_s
         assert home.payloads(LAMP) == [ON, ON, OFF]
         assert holds(lambda: len(home.payloads(LAMP)) == 3, 1.5), "off is said once"
         assert not any(message.retain for message in home.got if message.topic in (LAMP, "home/door"))
-        assert store.client.zcard(keys.LIGHTS_OFF) == 0
+        wait_for(lambda: store.client.zcard(keys.LIGHTS_OFF) == 0, "it to be forgotten")
 
 
 def test_a_light_goes_off_although_the_bridge_was_killed_and_its_rule_is_gone(
@@ -120,7 +127,7 @@ def test_a_light_goes_off_although_the_bridge_was_killed_and_its_rule_is_gone(
         rules.write_text("", encoding="utf-8")
         (tmp_path / "run" / "iot-bridge.json").unlink()
         with bridging(tmp_path, bus_url, store_url, broker_port, RULES_FILE=str(rules)):
-            home.wait(LAMP, OFF, 8)
+            home.wait(LAMP, OFF)
             assert home.payloads(LAMP)[-1] == OFF
             assert home.payloads(LAMP).count(OFF) == 1
 
@@ -129,7 +136,7 @@ def test_after_a_broker_was_away_lights_go_off_and_none_goes_on_for_what_was_lon
     tmp_path: Path, bus_url: str, store_url: str, store: Store, rules: Path
 ) -> None:
     rules.write_text(
-        HEAD + rule("light", on(1)) + rule("say", "publish: {topic: home/door, payload: '{id}'}"), encoding="utf-8"
+        HEAD + rule("light", on(4)) + rule("say", "publish: {topic: home/door, payload: '{id}'}"), encoding="utf-8"
     )
     port, metrics_port = free_port(), free_port()
     told = {"RULES_FILE": str(rules), "METRICS_PORT": str(metrics_port)}
@@ -140,11 +147,12 @@ def test_after_a_broker_was_away_lights_go_off_and_none_goes_on_for_what_was_lon
             happens(store, 1)
             home.wait(LAMP, ON)
         first.close()
-        wait_for(lambda: not bridge.healthy(), 5, "the loss to be noticed")
+        wait_for(lambda: not bridge.healthy(), "the loss to be noticed")
         waited = [happens(store, 2), happens(store, 3, age_s=600)]
-        time.sleep(1.5)
+        # Longer than the light would be on.
+        time.sleep(4.5)
         with mosquitto(tmp_path, port=port), listening(port, "late") as home:
-            wait_for(lambda: set(home.event_ids()) >= {each.id for each in waited}, 15, "the events")
+            wait_for(lambda: set(home.event_ids()) >= {each.id for each in waited}, "the events")
             home.wait(LAMP, OFF)
             assert {payload.decode() for payload in home.payloads("home/door")} >= {each.id for each in waited}
             assert ON not in home.payloads(LAMP)
@@ -190,8 +198,10 @@ def test_a_sensor_in_the_dark_lets_a_rule_apply(
             for number, lux in enumerate((None, 50, 5, 60), start=1):
                 if lux is not None:
                     home.publish("home/sensor", json.dumps({"lux": lux}).encode())
-                    home.wait("home/sensor", json.dumps({"lux": lux}).encode())
-                    time.sleep(0.1)
+                    # What is sent to the bridge it takes in order.
+                    for payload in (b"OFF", b"ON"):
+                        home.publish(f"{BASE}/recognition/set", payload)
+                        home.wait(f"{BASE}/recognition", payload)
                 happened = happens(store, number)
                 wait_for(lambda number=number: len(home.event_ids()) == number, what="the event")  # type: ignore[misc]
                 dark_events += [happened.id.encode()] if lux == 5 else []
@@ -214,15 +224,15 @@ def test_rules_are_read_again_while_it_runs_and_a_mistake_changes_nothing(
         new = rules.with_suffix(".new")
         new.write_text("rules:\n" + rule("b", say.replace("{}", "b")), encoding="utf-8")
         new.replace(rules)
-        wait_for(lambda: "rule b new, rule a gone" in _log(tmp_path), 6, "the new rules")
+        wait_for(lambda: "rule b new, rule a gone" in _log(tmp_path), "the new rules")
         rules.write_text(rules.read_text(encoding="utf-8").replace("publish", "polish"), encoding="utf-8")
-        wait_for(lambda: f"{rules}:5:9: expected one of light" in _note(bridge), 6, "the mistake to be shown")
+        wait_for(lambda: f"{rules}:5:9: expected one of light" in _note(bridge), "the mistake to be shown")
         happens(store, 1)
         home.wait("home/b", b"x")
         assert home.payloads("home/a") == []
         assert _log(tmp_path).count("what was good stays") == 1
         topic = f"{BASE}/health"
-        wait_for(lambda: "expected one of light" in home.latest(topic).decode(), 15, "the mistake in the home")
+        wait_for(lambda: "expected one of light" in home.latest(topic).decode(), "the mistake in the home")
         assert bridge.healthy()
 
 
@@ -240,10 +250,10 @@ def test_rules_follow_the_zones_that_they_name(
     with bridging(tmp_path, bus_url, store_url, broker_port, **told) as bridge:
         bridge.wait_until_healthy()
         marked.write_text(porch.replace("porch", "yard"), encoding="utf-8")
-        wait_for(lambda: "expected a zone of cameras.yaml (yard), found 'porch'" in _note(bridge), 6, "the mistake")
+        wait_for(lambda: "expected a zone of cameras.yaml (yard), found 'porch'" in _note(bridge), "the mistake")
         assert "as before" in _note(bridge)
         marked.write_text(porch, encoding="utf-8")
-        wait_for(lambda: _note(bridge) == "1 rule", 6, "the rule to be right again")
+        wait_for(lambda: _note(bridge) == "1 rule", "the rule to be right again")
 
 
 def _log(folder: Path) -> str:
@@ -268,7 +278,7 @@ def test_check_says_what_rules_mean_without_a_broker_or_redis(tmp_path: Path, ru
     rules.write_text(HEAD + rule("light", on(60)), encoding="utf-8")
     env = environment(tmp_path, TZ="Europe/Berlin")
     command = [sys.executable, "-m", "iot_bridge", "check", str(rules)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=HUNG_S)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "light hall: zigbee2mqtt hall",
@@ -278,14 +288,14 @@ def test_check_says_what_rules_mean_without_a_broker_or_redis(tmp_path: Path, ru
     rules.write_text("rules:\n  - x\n", encoding="utf-8")
     said = refused("iot_bridge", tmp_path, command=["-m", "iot_bridge", "check", str(rules)])
     assert said == f"facewire: {rules}:2:5: expected a rule, found 'x'"
-    assert subprocess.run([*command, "more"], env=env, capture_output=True, timeout=30).returncode == 2
+    assert subprocess.run([*command, "more"], env=env, capture_output=True, timeout=HUNG_S).returncode == 2
 
 
 def test_check_finds_nothing_wrong_with_what_is_shipped(tmp_path: Path) -> None:
     shipped = {name: str(ROOT / "config" / f"{name}.yaml") for name in ("rules", "cameras")}
     env = environment(tmp_path, RULES_FILE=shipped["rules"], CAMERAS_FILE=shipped["cameras"])
     command = [sys.executable, "-m", "iot_bridge", "check"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=HUNG_S)
     assert (done.returncode, done.stdout) == (0, f"{shipped['rules']}: 0 rules; times are this host's\n")
 
 
@@ -395,18 +405,17 @@ def test_a_server_that_never_answers_holds_up_no_other_and_no_light(
     tmp_path: Path, bus_url: str, store_url: str, broker_port: int, store: Store, rules: Path
 ) -> None:
     with web_server() as slow, web_server() as quick, listening(broker_port) as home:
-        slow.answers = [-30] * 50
-        text = HEAD + rule("slow", hook(slow, ", timeout_s: 1, retries: 0")) + rule("quick", hook(quick))
+        slow.answers = [-round(HUNG_S)] * 50
+        text = HEAD + rule("slow", hook(slow, ", timeout_s: 3, retries: 0")) + rule("quick", hook(quick))
         rules.write_text(text + rule("light", on(60)), encoding="utf-8")
         with bridging(tmp_path, bus_url, store_url, broker_port, RULES_FILE=str(rules)) as bridge:
             bridge.wait_until_healthy()
-            started_s = time.monotonic()
             ids = [happens(store, number).id for number in range(1, 6)]
-            wait_for(lambda: quick.ids() == ids, 3, "the quick one")
-            wait_for(lambda: len(home.payloads(LAMP)) == 5, 3, "the light")
-            assert time.monotonic() - started_s < 3
-            # Each is given up after its second, in order.
-            wait_for(lambda: acknowledged(store, WEBHOOKS, 5), 12, "all to be given up")
+            wait_for(lambda: quick.ids() == ids, "the quick one")
+            wait_for(lambda: len(home.payloads(LAMP)) == 5, "the light")
+            assert len(slow.got) < 5, "the slow one still hangs on those before"
+            # Each is given up after its time, in order.
+            wait_for(lambda: acknowledged(store, WEBHOOKS, 5), "all to be given up")
             assert slow.ids() == ids
 
 
@@ -414,14 +423,13 @@ def test_a_call_that_was_broken_off_comes_again_after_a_restart(
     tmp_path: Path, bus_url: str, store_url: str, broker_port: int, store: Store, rules: Path
 ) -> None:
     with web_server() as server:
-        server.answers = [-30]
-        rules.write_text("rules:\n" + rule("call", hook(server, ", timeout_s: 20")), encoding="utf-8")
+        server.answers = [-round(HUNG_S)]
+        rules.write_text("rules:\n" + rule("call", hook(server, ", timeout_s: 30")), encoding="utf-8")
         with bridging(tmp_path, bus_url, store_url, broker_port, RULES_FILE=str(rules)) as bridge:
             happened = happens(store, 1)
             wait_for(lambda: len(server.got) == 1, what="the call")
-            started_s = time.monotonic()
+            # In less time than the server is given to answer.
             bridge.stop()
-            assert time.monotonic() - started_s < 4
         with bridging(tmp_path, bus_url, store_url, broker_port, RULES_FILE=str(rules)):
             wait_for(lambda: acknowledged(store, WEBHOOKS, 1), what="the second call")
         assert server.ids() == [happened.id] * 2

@@ -144,7 +144,7 @@ def test_a_rule_speaks_on_the_sound_card(
 def test_an_engine_that_hangs_holds_up_no_event_and_no_end(
     tmp_path: Path, bus_url: str, store_url: str, broker_port: int, store: Store, rules: str
 ) -> None:
-    hanging = stand_in(tmp_path / "bin", "espeak-ng", "import time; time.sleep(60)")
+    hanging = stand_in(tmp_path / "bin", "espeak-ng", "import time; time.sleep(3600)")
     told = {"SPEECH_OUTPUT": "mqtt", "PATH": str(Path(hanging).parent), "RULES_FILE": rules}
     with (
         bridging(tmp_path, bus_url, store_url, broker_port, **told) as bridge,
@@ -154,10 +154,10 @@ def test_an_engine_that_hangs_holds_up_no_event_and_no_end(
         seen(store, 1, "anna")
         wait_for(lambda: acknowledged(store, GROUP, 1), what="the claim")
         later = happens(store, 2)
-        wait_for(lambda: later.id in home.event_ids(), 2, "the event of another group")
+        wait_for(lambda: later.id in home.event_ids(), "the event of another group")
         assert holds(bridge.healthy, 2)
         assert home.payloads(WAV) == []
-        # It must end within five seconds, which `bridging` asserts, and not with the program.
+        # It must end in time, which `bridging` asserts, and not with the program.
 
 
 def test_the_media_player_of_an_address_gets_the_greeting_and_no_log_the_address(

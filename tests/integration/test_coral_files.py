@@ -12,7 +12,7 @@ from detector.artifacts import EDGE_TPU_MODEL
 
 from facewire.models import Asset, read_manifest
 from tests.places import ROOT
-from tests.servers import program
+from tests.servers import HUNG_S, program
 
 NETWORK = b"a network"
 ARCH = "arm64"
@@ -69,7 +69,7 @@ def bring(context: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     environment = {"PATH": path, "no_proxy": "127.0.0.1"}
     command = ["./coral-files", ARCH, str(folder)]
-    return subprocess.run(command, cwd=context, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=context, env=environment, capture_output=True, text=True, timeout=HUNG_S)
 
 
 def test_files_put_beside_are_taken_without_a_network(context: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from benchmarks.rows.serving import prepare
 from facewire.models import read_manifest
 from tests.integration.tflite_models import UINT8, passing_on, red_square_finder
 from tests.places import ROOT
-from tests.servers import program
+from tests.servers import HUNG_S, program
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_a_driver_that_hangs_leaves_other_threads_alive(model: Path, driver: str
 
 def test_a_driver_that_aborts_takes_its_process_with_it(model: Path, driver: str) -> None:
     with child(model, driver, "abort") as aborting:
-        assert aborting.wait(30) == -signal.SIGABRT
+        assert aborting.wait(HUNG_S) == -signal.SIGABRT
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_the_service_runs_it_in_a_process_of_its_own(failure: str, answer: str, 
     environment["LD_LIBRARY_PATH"] = str(Path(driver).parent)
     arguments = [sys.executable, "-c", SERVED, str(installed / EDGE_TPU_MODEL), str(installed / "canvas.npy")]
 
-    done = subprocess.run(arguments, env=environment, cwd=installed, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(arguments, env=environment, cwd=installed, capture_output=True, text=True, timeout=HUNG_S)
 
     assert done.returncode == 0, done.stderr
     assert answer in done.stdout

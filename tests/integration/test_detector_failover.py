@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -33,9 +32,7 @@ from tests.servers import free_port, wait_for
 
 COMMAND = (str(ROOT / "tests/integration/faulty_detector.py"),)
 FPS = 30
-GAP_S = 2.5
-"""The longest time without faces. On a machine at rest it is below one second; tests run on busy ones."""
-RETRY_S = 3
+RETRY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +51,31 @@ class Scene:
     def mend(self, backend: str) -> None:
         (self.faults / backend).unlink()
 
-    def found(self) -> list[tuple[float, Detections]]:
-        """Return all that was found so far, each with the second it was published in."""
+    def found(self) -> list[Detections]:
+        """Return all that was found so far."""
         entries: Any = connect(self.url).xrange(keys.DETECTIONS.key("door"))
-        return [
-            (int(entry.partition(b"-")[0]) / 1000, decode(fields[keys.FIELD], Detections)) for entry, fields in entries
-        ]
+        return [decode(fields[keys.FIELD], Detections) for _, fields in entries]
 
-    def detects_with(self, backend: str, within_s: float = 20) -> None:
+    def detects_with(self, backend: str) -> None:
         """Wait until the newest faces are this backend's."""
-        wait_for(
-            lambda: self.found()[-1:] != [] and self.found()[-1][1].backend == backend, within_s, f"{backend} at work"
-        )
+        wait_for(lambda: self.found()[-1:] != [] and self.found()[-1].backend == backend, f"{backend} at work")
 
-    def longest_gap_s(self) -> float:
-        at_s = [at_s for at_s, _ in self.found()] + [time.time()]
-        return max(later - earlier for earlier, later in pairwise(at_s))
+    def unanswered(self) -> float:
+        """Count the frames that no backend answered; what a busy host is late for is not among them."""
+        return self.detector.counted("dropped", reason="no_backend")
 
     def failures(self, backend: str, reason: str) -> float:
         return self.detector.counted("backend_failures", backend=backend, reason=reason)
 
+    def shared_note(self) -> str:
+        """Return the heartbeat's note on the bus, where the dashboard reads it."""
+        notes: Any = connect(self.url).hget("health:detector:1", "notes")
+        return str(json.loads(notes)["backend"])
+
     def note(self, *parts: str) -> None:
         """Wait until the heartbeat's note holds all of these."""
         wait_for(
-            lambda: all(part in self.detector.notes().get("backend", "") for part in parts), 5, f"a note with {parts}"
+            lambda: all(part in self.detector.notes().get("backend", "") for part in parts), f"a note with {parts}"
         )
 
 
@@ -149,20 +147,19 @@ def test_faces_are_found_without_a_gap_and_the_best_comes_back(
 ) -> None:
     with scene(tmp_path, bus_url, cache) as door:
         door.note("tvm, the fastest here that agrees with onnxruntime")
-        assert door.detector.notes()["backends"] == "onnxruntime 2.00 ms, tvm 1.00 ms"
+        wait_for(lambda: door.detector.notes()["backends"] == "onnxruntime 2.00 ms, tvm 1.00 ms", "the times")
         door.fail("tvm", how)
         door.detects_with("onnxruntime")
         wait_for(lambda: door.failures("tvm", reason) == 1, what="the failure to be counted")
         door.note(f"onnxruntime since tvm failed ({reason}: ", problem, "; tvm is tried again in ")
         assert door.detector.healthy()
-        assert door.detector.notes()["backend_failures"] == "1"
-        shared: Any = connect(bus_url).hget("health:detector:1", "notes")
-        assert json.loads(shared)["backend"].startswith("onnxruntime since tvm failed")
+        wait_for(lambda: door.detector.notes().get("backend_failures") == "1", "the number of failures")
+        wait_for(lambda: door.shared_note().startswith("onnxruntime since tvm failed"), "the note on the bus")
         door.mend("tvm")
         door.detects_with("tvm")
         door.note("tvm, the fastest here")
-        found = [detections for _, detections in door.found()]
-        assert door.longest_gap_s() < GAP_S
+        found = door.found()
+        assert door.unanswered() == 0
     assert {len(detections.faces) for detections in found} == {2}
     assert "a backend failed" in door.detector.output()
     # No thread of a failed backend kept the process from ending: `service` checks that.
@@ -192,12 +189,13 @@ def test_faces_keep_their_ids_while_a_backend_hangs(tmp_path: Path, bus_url: str
 def test_it_is_not_taken_back_while_it_still_fails(tmp_path: Path, bus_url: str, cache: Path) -> None:
     with scene(tmp_path, bus_url, cache) as door:
         door.fail("tvm", "nan")
-        wait_for(lambda: door.failures("tvm", "garbage") == 2, 15, "the failure when it was tried again")
-        after = [detections.backend for _, detections in door.found()]
+        wait_for(lambda: door.failures("tvm", "garbage") == 2, "the failure when it was tried again")
+        after = [detections.backend for detections in door.found()]
         assert after[after.index("onnxruntime") :] == ["onnxruntime"] * after.count("onnxruntime")
-        assert "tvm is tried again in 3 s" in door.detector.output()
-        assert "tvm is tried again in 6 s" in door.detector.output()
-        assert door.longest_gap_s() < GAP_S
+        for wait_s in (RETRY_S, 2 * RETRY_S):
+            said = f"tvm is tried again in {wait_s} s"
+            wait_for(lambda said=said: said in door.detector.output(), said)  # type: ignore[misc]
+        assert door.unanswered() == 0
 
 
 def test_a_last_resort_whose_file_is_spoiled_is_made_again_when_it_is_needed(
@@ -224,16 +222,16 @@ def test_when_none_works_it_says_so_tries_again_and_goes_on(
         )
         assert ("onnxruntime failed" in door.detector.says()) == (backend == "auto")
         wait_for(lambda: door.failures("tvm", "error") >= 2, what="it to be tried again")
-        assert door.detector.counted("dropped", reason="no_backend") > 0
+        assert door.unanswered() > 0
         last = len(door.found())
         for name in ("tvm", "onnxruntime"):
             door.mend(name)
-        wait_for(lambda: len(door.found()) > last, 20, "faces again")
+        wait_for(lambda: len(door.found()) > last, "faces again")
         wait_for(door.detector.healthy, what="good health")
         assert door.detector.process.pid == process
         assert door.detector.counted("errors") == 0
         if backend == "tvm":
             # The operator allowed no other.
-            assert {detections.backend for _, detections in door.found()} == {"tvm"}
+            assert {detections.backend for detections in door.found()} == {"tvm"}
             assert door.failures("onnxruntime", "error") == 0
             door.note("tvm, as DETECTOR_BACKEND says")

@@ -23,7 +23,7 @@ from detector.photo import check_photo
 
 from facewire.models import model_path
 from tests.places import CACHE, MODELS
-from tests.servers import wait_for
+from tests.servers import HUNG_S, wait_for
 
 SIZE = InputSize(320, 256)
 CRASHES = "__attribute__((constructor)) static void at_load(void) { *(volatile int *)0 = 1; }"
@@ -105,7 +105,7 @@ def test_what_hangs_is_ended_from_outside(tmp_path: Path) -> None:
     time.sleep(1)
     assert thread.is_alive()
     isolation.abort()
-    thread.join(5)
+    thread.join(HUNG_S)
     assert said == ["its process was ended by SIGKILL"]
 
 
@@ -126,7 +126,7 @@ def test_it_ends_when_whoever_started_it_is_gone(artifacts: Artifacts) -> None:
             return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
         return True
 
-    wait_for(gone, 10, "the end of the process")
+    wait_for(gone, "the end of the process")
 
 
 def test_a_backend_that_crashes_when_it_is_measured_costs_only_its_own_row(

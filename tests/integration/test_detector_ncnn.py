@@ -18,6 +18,7 @@ from detector.pnnx import ConversionError, convert
 from facewire.models import model_path
 from tests.integration.making import artifacts_in, make
 from tests.places import CACHE, MODELS, ROOT
+from tests.servers import HUNG_S
 from tests.vulkan import require_vulkan
 
 SIZE = InputSize(320, 256)
@@ -111,7 +112,7 @@ def test_without_a_driver_the_reason_is_said(artifacts: Artifacts, tmp_path: Pat
     nowhere = {"VK_DRIVER_FILES": "/none.json", "VK_ICD_FILENAMES": "/none.json"}
     paths = {"PYTHONPATH": f"{ROOT}:{ROOT}/services/detector"}
     command = [sys.executable, "-m", "detector.timing", "ncnn-vulkan", *files]
-    done = subprocess.run(command, env=os.environ | nowhere | paths, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=os.environ | nowhere | paths, capture_output=True, text=True, timeout=HUNG_S)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("no Vulkan device: ")
 

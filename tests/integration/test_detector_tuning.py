@@ -46,7 +46,7 @@ def test_tuning_is_interrupted_and_goes_on_where_it_was(tmp_path: Path) -> None:
     while first.poll() is None and not measured(cache):
         time.sleep(0.02)
     first.send_signal(signal.SIGINT)
-    _, said = first.communicate(timeout=120)
+    _, said = first.communicate(timeout=280)
     assert (first.returncode, "the same call goes on" in said) == (128 + signal.SIGINT, True), said[-2000:]
     kept = measured(cache)
     second = tuning(cache, model, 2)

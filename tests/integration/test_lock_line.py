@@ -26,7 +26,8 @@ from facewire.log import open_log
 from facewire.metrics import Metrics
 from tests.integration.bridge import broker_pid, listening
 from tests.integration.doors import bolted, user_properties
-from tests.servers import free_port, mosquitto, wait_for
+from tests.processes import END_WITHIN_S
+from tests.servers import HUNG_S, free_port, mosquitto, wait_for
 from tests.unlocking.sequences import STEPS, Outcome
 from tests.unlocking.world import World
 
@@ -49,7 +50,7 @@ def lined(port: int, heartbeat: Heartbeat, heard: list[tuple[str, bytes]] | None
         yield line
     finally:
         stop.set()
-        thread.join(5)
+        thread.join(END_WITHIN_S)
         assert not thread.is_alive()
 
 
@@ -58,7 +59,7 @@ def send(line: LockLine, name: str = "front-1") -> str:
 
 
 def up(line: LockLine) -> None:
-    wait_for(line.is_up, 15, "the line")
+    wait_for(line.is_up, "the line")
 
 
 @pytest.fixture
@@ -161,16 +162,16 @@ def test_what_was_retained_or_said_while_the_line_was_down_is_not_heard(folder: 
         home = Client(CallbackAPIVersion.VERSION2, "home")
         home.connect("127.0.0.1", port)
         home.loop_start()
-        home.publish(pin, b"0000", qos=1, retain=True).wait_for_publish(5)
+        home.publish(pin, b"0000", qos=1, retain=True).wait_for_publish(HUNG_S)
         with lined(port, heartbeat, heard) as line:
             up(line)
-            home.publish(pin, b"1111", qos=1, retain=True).wait_for_publish(5)
-            home.publish(pin, b"2222", qos=1).wait_for_publish(5)
+            home.publish(pin, b"1111", qos=1, retain=True).wait_for_publish(HUNG_S)
+            home.publish(pin, b"2222", qos=1).wait_for_publish(HUNG_S)
             wait_for(lambda: bool(heard), what="the PIN")
-        home.publish(pin, b"3333", qos=1).wait_for_publish(5)
+        home.publish(pin, b"3333", qos=1).wait_for_publish(HUNG_S)
         with lined(port, heartbeat, heard) as line:
             up(line)
-            home.publish(pin, b"4444", qos=1).wait_for_publish(5)
+            home.publish(pin, b"4444", qos=1).wait_for_publish(HUNG_S)
             wait_for(lambda: len(heard) > 1, what="the PIN")
         home.disconnect()
         home.loop_stop()

@@ -21,7 +21,7 @@ from tests.integration.door import Door, events, put
 from tests.integration.test_tracker_service import tracker
 from tests.places import ROOT
 from tests.processes import environment
-from tests.servers import program, wait_for
+from tests.servers import HUNG_S, program, wait_for
 from tests.unit.scene import Scene, Walker
 from tests.unit.test_tracker_naming import look
 
@@ -35,7 +35,7 @@ def replayed(folder: Path, recording: Path, *arguments: str, **settings: str) ->
         [sys.executable, "-m", "tracker", "replay", str(recording), *arguments],
         env=environment(folder, **settings),
         capture_output=True,
-        timeout=60,
+        timeout=HUNG_S,
     )
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout
@@ -87,7 +87,7 @@ def recorded(tmp_path: Path, bus_url: str, store_url: str) -> tuple[Path, list[F
                 put(connect(bus_url), keys.IDENTITIES, look("Ada", index))
         wait_for(lambda: len(events(store_url)) == 5, what="the events")
         recording.send_signal(signal.SIGINT)
-        assert recording.wait(5) == 0
+        assert recording.wait(HUNG_S) == 0
         assert recording.stderr is not None
         counted = f"{LAST // 5} detections:door, {LAST} frames:door, {len(LOOKS)} identities:door"
         assert recording.stderr.read() == f"record: {out}: {counted}\n"
@@ -159,7 +159,7 @@ def refused_after_events(folder: Path, recording: Path) -> bytes:
         [sys.executable, "-m", "tracker", "replay", str(recording)],
         env=environment(folder),
         capture_output=True,
-        timeout=60,
+        timeout=HUNG_S,
     )
     assert done.returncode == 2
     assert (
@@ -197,7 +197,7 @@ def test_entries_that_are_no_messages_are_left_out(tmp_path: Path) -> None:
 def test_a_recorder_ends_by_itself_and_says_where_nothing_came(tmp_path: Path, bus_url: str) -> None:
     out = tmp_path / "nothing.rec"
     with recorder(tmp_path, bus_url, out, "--seconds", "0.5") as recording:
-        assert recording.wait(10) == 2
+        assert recording.wait(HUNG_S) == 2
         assert recording.stderr is not None
         said = recording.stderr.read()
     assert said.startswith("facewire: no camera's frames came over the bus, nothing is kept; ")
@@ -233,7 +233,7 @@ def test_the_script_finds_the_bus_of_the_local_run(tmp_path: Path) -> None:
         try:
             wait_for(socket.exists, what="the bus")
             command = [str(ROOT / "scripts/record"), "--seconds", "0.2", "door.rec"]
-            done = subprocess.run(command, env=told, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+            done = subprocess.run(command, env=told, cwd=tmp_path, capture_output=True, text=True, timeout=HUNG_S)
         finally:
             server.terminate()
     assert done.returncode == 2

@@ -4,7 +4,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from facewire.link import connect
 from tests import processes
 from tests.places import ROOT
 from tests.processes import SECRET, Running
-from tests.servers import free_port, wait_for
+from tests.servers import HUNG_S, free_port, wait_for
 
 COMMAND = (str(ROOT / "tests/integration/tiny_service.py"),)
 
@@ -76,7 +75,7 @@ def test_a_refused_password_is_waited_out_and_never_shown(tmp_path: Path, bus_ur
     url = bus_url.replace("redis://", f"redis://:{SECRET}@")
     with tiny(tmp_path, "ping", BUS_URL=url, LOG_LEVEL="DEBUG", METRICS_PORT=str(free_port())) as service:
         wait_for(lambda: service.counted("errors", kind="bus_away") > 0, what="the refusal to be counted")
-        assert "waiting for Redis 'bus'" in service.says()
+        wait_for(lambda: "waiting for Redis 'bus'" in service.says(), "the missing bus to be noticed")
         assert SECRET not in service.says()
         admin.config_set("requirepass", SECRET)
         wait_for(service.healthy, what="the bus")
@@ -123,11 +122,9 @@ def test_a_password_that_breaks_its_url_is_refused_and_not_shown(tmp_path: Path,
 
 
 def test_a_stuck_loop_ends_its_process_and_shows_where(tmp_path: Path) -> None:
-    started_s = time.monotonic()
     with tiny(tmp_path, "get_stuck_here", WATCHDOG_S="0.5") as service:
-        assert service.process.wait(10) != 0
+        assert service.process.wait(HUNG_S) != 0
     assert "in get_stuck_here" in service.output()
-    assert time.monotonic() - started_s < 10
 
 
 def test_a_thread_that_may_wait_does_not_make_its_service_stuck(tmp_path: Path, bus_url: str) -> None:

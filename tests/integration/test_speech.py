@@ -4,7 +4,6 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +38,7 @@ from facewire.metrics import Metrics
 from facewire.service import OperatorError
 from tests.integration.speech import SPEAKER, alsa, fake_piper, peak, player, stand_in, voice
 from tests.processes import fickle_redis
-from tests.servers import program, wait_for
+from tests.servers import HUNG_S, program, wait_for
 from tests.unit.messages import EVENT
 from tests.unit.test_speech_wording import MORNING
 
@@ -98,7 +97,7 @@ def test_espeak_speaks_both_languages(text: str, language: Language) -> None:
 def test_chinese_is_read_as_chinese(text: str) -> None:
     # The voice `cmn` of espeak-ng 1.51 reads its own pinyin as English: `(en)` among the phonemes.
     command = [program(ESPEAK), "-v", ESPEAK_VOICES["zh"], "-q", "-x", "--stdin"]
-    phonemes = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=10).stdout
+    phonemes = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=HUNG_S).stdout
     assert "(en)" not in phonemes
     # Every syllable has a tone.
     assert sum(character.isdigit() for character in phonemes) >= len(text.replace("，", ""))
@@ -131,23 +130,21 @@ def test_an_engine_that_hangs_is_ended_with_what_it_started_and_the_next_one_spe
         "hanging",
         f"""
         import os, pathlib, subprocess, time
-        child = subprocess.Popen(["sleep", "60"])
+        child = subprocess.Popen(["sleep", "3600"])
         pathlib.Path({str(pids)!r}).write_text(f"{{os.getpid()}} {{child.pid}}")
-        time.sleep(60)
+        time.sleep(3600)
         """,
     )
     beats, failed = [], []
     engines = found()
     both = {**engines, "en": (Engine("hanging", (hanging,)), *engines["en"])}
-    started_s = time.monotonic()
     running = programs(beat=lambda: beats.append(1))
-    sound = Synthesizer(both, running, 1.5).sound("Hello", "en", lambda *why: failed.append(why))
-    assert time.monotonic() - started_s < 4
+    sound = Synthesizer(both, running, 5).sound("Hello", "en", lambda *why: failed.append(why))
     assert peak(sound) > 3000
-    assert failed == [("hanging", "it took longer than 1.5 s")]
+    assert failed == [("hanging", "it took longer than 5 s")]
     assert len(beats) > 10
     for pid in map(int, pids.read_text(encoding="utf-8").split()):
-        wait_for(lambda pid=pid: _is_gone(pid), 2, "it to be gone")  # type: ignore[misc]
+        wait_for(lambda pid=pid: _is_gone(pid), "it to be gone")  # type: ignore[misc]
 
 
 def _is_gone(pid: int) -> bool:
@@ -181,17 +178,15 @@ def test_an_engine_that_fails_is_told_why(tmp_path: Path, body: str, why: str) -
 def test_the_end_of_the_service_ends_what_it_runs(tmp_path: Path) -> None:
     stop = Event()
     stop.set()
-    slow = stand_in(tmp_path, "slow", "import time; time.sleep(60)")
-    started_s = time.monotonic()
+    slow = stand_in(tmp_path, "slow", "import time; time.sleep(3600)")
     with pytest.raises(ProgramError, match="the service ends"):
-        programs(stop).run([slow], b"", timeout_s=30, limit_bytes=10)
-    assert time.monotonic() - started_s < 2
+        programs(stop).run([slow], b"", timeout_s=3600, limit_bytes=10)
 
 
 def test_a_program_is_told_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MQTT_PASSWORD", "sesame")
     telling = stand_in(tmp_path, "telling", "import os; print(dict(os.environ))")
-    printed = programs().run([telling], b"", timeout_s=10, limit_bytes=10_000)
+    printed = programs().run([telling], b"", timeout_s=HUNG_S, limit_bytes=10_000)
     assert b"LC_ALL" in printed
     assert b"sesame" not in printed
 
@@ -298,10 +293,8 @@ def test_a_media_player_that_hangs_or_is_away_is_given_up() -> None:
     sound = Sound(22050, 1, 2, b"\x01\x02")
     with player() as media:
         media.hang.clear()
-        started_s = time.monotonic()
         with pytest.raises(OutletError, match="Timeout"):
             Webhook(media.url, timeout_s=0.5).play(said(), sound)
-        assert time.monotonic() - started_s < 2
     with pytest.raises(OutletError) as caught:
         Webhook(f"{media.url}?token=sesame").play(said(), sound)
     assert "sesame" not in str(caught.value)

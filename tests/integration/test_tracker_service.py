@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgpack
@@ -16,8 +17,8 @@ from facewire.link import connect
 from facewire.messages import Detections, Face, Frame, Xyxy
 from tests.integration.door import Door, events, put
 from tests.places import DEMO
-from tests.processes import FickleRedis, Running, fickle_redis, service
-from tests.servers import free_port, wait_for
+from tests.processes import END_WITHIN_S, FickleRedis, Running, fickle_redis, service
+from tests.servers import HUNG_S, free_port, wait_for
 from tests.unit.scene import NOWHERE, Scene, Walker, stamp
 
 STANDING = Walker(200, 150)
@@ -191,7 +192,7 @@ def test_an_event_waits_for_a_store_that_is_away_and_tracks_do_not(
         walk.play(range(2, 62))
         assert walk.seqs() == list(range(1, 62))
         wait_for(lambda: running.counted("errors", kind="store_away") > 1, what="the missing store to be counted")
-        assert "waiting for Redis 'store'" in running.says()
+        wait_for(lambda: "waiting for Redis 'store'" in running.says(), "the missing store to be noticed")
         store.come()
         wait_for(lambda: len(events(store.url)) == 2, what="the events")
         wait_for(running.healthy, what="the store to be back")
@@ -214,10 +215,13 @@ def test_it_ends_in_time_with_an_event_that_the_store_cannot_take(
 def test_what_happened_last_is_delivered_at_the_end(tmp_path: Path, bus_url: str, store_url: str) -> None:
     walk = door(bus_url, STANDING)
     with tracker(tmp_path, bus_url, store_url) as running:
-        connect(store_url).client_pause(2500, all=False)
+        store: Any = connect(store_url)
+        store.client_pause(round(1000 * HUNG_S), all=False)
         walk.play(range(1, 15))
         assert events(store_url) == []
-        running.end()
+        running.process.terminate()
+        store.client_unpause()
+        assert running.process.wait(END_WITHIN_S) == 0
     assert [event.type for event in events(store_url)] == ["appeared"]
 
 
@@ -241,7 +245,7 @@ def test_a_bus_that_comes_back_empty_is_gone_on_with(tmp_path: Path, bus: Fickle
 def test_a_store_that_is_away_at_the_start_is_waited_for(tmp_path: Path, bus_url: str, store: FickleRedis) -> None:
     walk = door(bus_url, STANDING)
     with tracker(tmp_path, bus_url, store.url) as running:
-        assert "waiting for Redis 'store'" in running.says()
+        wait_for(lambda: "waiting for Redis 'store'" in running.says(), "the missing store to be noticed")
         store.come()
         walk.play(range(1, 12))
         wait_for(running.healthy, what="the store")

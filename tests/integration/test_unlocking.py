@@ -30,7 +30,7 @@ from tests.integration.doors import (
     wait_for_decision,
 )
 from tests.processes import SECRET, environment
-from tests.servers import free_port, mosquitto, wait_for
+from tests.servers import HUNG_S, free_port, mosquitto, wait_for
 
 IN_TIME_NS = 500_000_000
 SECOND = 1_000_000_000
@@ -51,7 +51,7 @@ def set_pin(folder: Path, store_url: str, typed: str, *more: str) -> subprocess.
         input=typed,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HUNG_S,
     )
 
 
@@ -215,7 +215,6 @@ def test_kills_of_bridge_and_broker_bring_no_second_and_no_late_unlock(
         visitor.track = 100
         wait_for(
             lambda: any(each.track_id == 100 and each.verdict == "sent" for each in decisions(store_url)),
-            15,
             "an unlock",
         )
         wait_for(lambda: bool(bolt.unlocks()), what="the command")

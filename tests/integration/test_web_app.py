@@ -26,11 +26,11 @@ from facewire.messages import Frame, Message, Person, Tracks
 from facewire.metrics import Metrics
 from facewire.shapes import Area, Layout, Line
 from facewire.streams import Intake, Publisher, announce
-from tests.servers import wait_for
+from tests.servers import HUNG_S, wait_for
 from tests.unit.messages import CROSSED, DECISION, EVENT, LEFT_ZONE, TRACK
 
-# A stream that should end and does not would else be read for five minutes.
-pytestmark = pytest.mark.timeout(60)
+# A stream that should end and does not would else be read for a quarter of an hour.
+pytestmark = pytest.mark.timeout(HUNG_S)
 
 NOWHERE = "redis://127.0.0.1:9/0"
 SNAPSHOT = b"\xff\xd8 a face \xff\xd9"

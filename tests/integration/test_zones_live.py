@@ -17,7 +17,7 @@ from facewire.messages import FaceEvent
 from tests.integration.bridge import BASE, CONFIG, Listener, bridging, kept
 from tests.integration.door import DETECT_EVERY, events, put
 from tests.processes import Running, service
-from tests.servers import free_port, wait_for
+from tests.servers import HUNG_S, free_port, wait_for
 from tests.unit.scene import Scene, Walker
 
 OFF, ON = b'{"occupancy":"OFF","count":0}', b'{"occupancy":"ON","count":1}'
@@ -95,7 +95,7 @@ class House:
         return [(event.type, event.track_id, event.zone) for event in self.events()]
 
     def wait_for_zone(self, name: str, payload: bytes) -> None:
-        self.home.wait(f"{BASE}/door/zone/{name}", payload, 15)
+        self.home.wait(f"{BASE}/door/zone/{name}", payload)
 
 
 @pytest.fixture
@@ -110,9 +110,7 @@ def test_zones_follow_an_edit_in_events_occupancy_and_entities(house: House) -> 
     tracker = house.start("porch")
     house.wait_for_zone("porch", ON)
     mark(house.marked, "steps", "yard")
-    began_s = time.monotonic()
-    wait_for(lambda: ("entered", 1, "steps") in house.told(), 4, "the new zone to be entered")
-    assert time.monotonic() - began_s < 3
+    wait_for(lambda: ("entered", 1, "steps") in house.told(), "the new zone to be entered")
     house.wait_for_zone("porch", b"")
     house.wait_for_zone("steps", ON)
     house.wait_for_zone("yard", ON)
@@ -130,9 +128,9 @@ def test_zones_follow_an_edit_in_events_occupancy_and_entities(house: House) -> 
     assert entities == {"door.steps.occupancy", "door.yard.occupancy"}
 
     house.marked.write_text("cameras:\n  door:\n    zone: []\n", encoding="utf-8")
-    wait_for(lambda: tracker.counted("errors", kind="cameras.yaml") == 1, 6, "the mistake")
+    wait_for(lambda: tracker.counted("errors", kind="cameras.yaml") == 1, "the mistake")
     house.marked.write_text("", encoding="utf-8")
-    wait_for(lambda: tracker.counted("errors", kind="cameras.yaml") == 2, 6, "the empty file")
+    wait_for(lambda: tracker.counted("errors", kind="cameras.yaml") == 2, "the empty file")
     assert f"{house.marked}:3:5: expected one of zones, lines, masks, found 'zone'" in tracker.output()
     assert len(house.told()) == 5
     assert house.home.latest(f"{BASE}/door/zone/steps") == ON
@@ -144,7 +142,7 @@ def test_whoever_was_in_a_zone_when_the_tracker_was_killed_has_left_it(house: Ho
     house.wait_for_zone("porch", ON)
     wait_for(lambda: len(house.told()) == 2, what="both events")
     killed.process.kill()
-    killed.process.wait(5)
+    killed.process.wait(HUNG_S)
     killed_ns = time.time_ns()
     if goes:
         house.camera.walkers = ()
@@ -153,7 +151,7 @@ def test_whoever_was_in_a_zone_when_the_tracker_was_killed_has_left_it(house: Ho
     again = [] if goes else [("appeared", 2, None), ("entered", 2, "porch")]
     closed = [("left_zone", 1, "porch"), ("left", 1, None)]
     expected = [("appeared", 1, None), ("entered", 1, "porch"), *closed, *again]
-    wait_for(lambda: len(house.told()) >= len(expected), 15, "the events")
+    wait_for(lambda: len(house.told()) >= len(expected), "the events")
     house.wait_for_zone("porch", OFF if goes else ON)
     # No longer than they were seen: dwelling counts until the kill, not until the restart.
     assert house.told() == expected
@@ -170,15 +168,15 @@ def test_whoever_was_in_a_zone_when_the_tracker_was_killed_has_left_it(house: Ho
 def test_ids_go_on_and_nobody_leaves_twice_however_often_it_is_killed(house: House) -> None:
     tracker = house.start("porch")
     for number in range(1, 4):
-        wait_for(lambda number=number: ("entered", number, "porch") in house.told(), 15, "the entry")  # type: ignore[misc]
+        wait_for(lambda number=number: ("entered", number, "porch") in house.told(), "the entry")  # type: ignore[misc]
         tracker.process.kill()
-        tracker.process.wait(5)
+        tracker.process.wait(HUNG_S)
         tracker = house.start_tracker()
-    wait_for(lambda: ("entered", 4, "porch") in house.told(), 15, "the last entry")
+    wait_for(lambda: ("entered", 4, "porch") in house.told(), "the last entry")
     story = [(kind, track_id) for kind, track_id, _ in house.told()]
     whole = ("appeared", "entered", "left_zone", "left")
     assert story == [(kind, number) for number in range(1, 5) for kind in whole][:-2]
     house.camera.walkers = ()
     house.wait_for_zone("porch", OFF)
-    wait_for(lambda: house.told()[-1][:2] == ("left", 4), 5, "the last leaving")
+    wait_for(lambda: house.told()[-1][:2] == ("left", 4), "the last leaving")
     assert len(house.told()) == 16

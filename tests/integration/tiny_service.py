@@ -47,12 +47,12 @@ def fill_the_disk(_: Tiny) -> None:
 
 def get_stuck_here(service: Tiny) -> None:
     service.heartbeat.beat()
-    time.sleep(60)
+    time.sleep(3600)
 
 
 def let_a_camera_wait(service: Tiny) -> None:
     """Beat, while a thread waits where nothing can wake it."""
-    rest = partial(service.stop.wait, 60)
+    rest = partial(service.stop.wait, 3600)
     Thread(target=keep_running, args=(service, rest), kwargs={"beats": False}, daemon=True).start()
     ping(service)
 

@@ -14,6 +14,7 @@ from detector.shipping import take_shipped
 
 from tests import processes
 from tests.places import MODELS
+from tests.servers import HUNG_S
 
 ONE = Record("separable 8x8x16 16", 1, 2.0, 1.5, {"product": (4, 16), "strips": (1,)})
 TWO = Record("convolution 1x1", 2, 0.2, 0.1, {"tile": (1, 2, 8)})
@@ -99,7 +100,11 @@ def test_a_damaged_file_that_the_operator_named_is_refused(tmp_path: Path) -> No
         tmp_path, MODELS_DIR=str(MODELS), CACHE_DIR=str(tmp_path), TUNING_RECORDS=str(tmp_path / "mine.json")
     )
     done = subprocess.run(
-        [sys.executable, "-m", "detector", "compile"], env=told, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "detector", "compile"],
+        env=told,
+        capture_output=True,
+        text=True,
+        timeout=HUNG_S,
     )
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(f"facewire: TUNING_RECORDS: {tmp_path / 'mine.json'} is no file of tuning records")

@@ -17,7 +17,7 @@ from facewire.health import STALE_S, verdict
 from facewire.heartbeat import BEAT_EVERY_S, WATCHDOG_S, Heartbeat, resident_mb
 from facewire.metrics import Metrics
 from tests.places import ROOT
-from tests.servers import wait_for
+from tests.servers import HUNG_S, wait_for
 
 
 class Clock:
@@ -47,16 +47,16 @@ class Loop:
     def end(self) -> None:
         self._end = True
         self._turn.set()
-        self._thread.join(5)
+        self._thread.join(HUNG_S)
 
     def _wait(self) -> None:
-        assert self._done.wait(5)
+        assert self._done.wait(HUNG_S)
         self._done.clear()
 
     def _run(self) -> None:
         with self._heartbeat.loop():
             self._done.set()
-            while self._turn.wait(5) and not self._end:
+            while self._turn.wait(HUNG_S) and not self._end:
                 self._turn.clear()
                 self._heartbeat.beat()
                 self._done.set()
@@ -220,7 +220,7 @@ def test_many_threads_at_once_break_nothing(tmp_path: Path, metrics: Metrics) ->
     together = Barrier(8)
 
     def use(number: int) -> None:
-        together.wait(5)
+        together.wait(HUNG_S)
         with heartbeat.loop():
             for turn in range(100):
                 heartbeat.waiting(f"thing {number}", f"reason {turn % 3}")
@@ -231,7 +231,7 @@ def test_many_threads_at_once_break_nothing(tmp_path: Path, metrics: Metrics) ->
 
     with ThreadPoolExecutor(8) as pool:
         for used in [pool.submit(use, number) for number in range(8)]:
-            used.result(30)
+            used.result(HUNG_S)
     heartbeat.waiting("bus", "Redis")
     assert told(tmp_path)["waiting_for"] == "Redis"
     assert told(tmp_path)["notes"] == {f"note {number}": "99" for number in range(8)}
@@ -258,7 +258,7 @@ heartbeat = Heartbeat("test", pathlib.Path(sys.argv[1]), Metrics("test"), watchd
 
 def stuck_here():
     with heartbeat.loop():
-        time.sleep(60)
+        time.sleep(3600)
 
 def beat():
     while True:
@@ -279,21 +279,19 @@ else:
 @pytest.mark.parametrize("company", ["alone", "beside a thread that beats"])
 def test_a_stuck_loop_ends_its_process_and_shows_where(tmp_path: Path, company: str) -> None:
     command = [sys.executable, "-c", STUCK, str(tmp_path), company]
-    started_s = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=HUNG_S)
     assert done.returncode != 0
     assert "in stuck_here" in done.stderr
-    assert time.monotonic() - started_s < 15
 
 
 def test_a_loop_that_goes_round_is_not_ended(tmp_path: Path) -> None:
-    code = STUCK.replace("time.sleep(60)", "beat()").replace("watchdog_s=0.5", "watchdog_s=2")
+    code = STUCK.replace("time.sleep(3600)", "beat()").replace("watchdog_s=0.5", "watchdog_s=5")
     command = [sys.executable, "-c", code, str(tmp_path), "alone"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         try:
             wait_for((tmp_path / "test.json").exists, what="the first beat")
             # Longer than the watchdog's patience.
             with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(3)
+                process.wait(7)
         finally:
             process.kill()

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from facewire.models import Asset, ModelError, fetch, model_path, read_manifest, verify
-from tests.servers import program, wait_for
+from tests.servers import HUNG_S, program, wait_for
 
 MODEL, PHOTO = b"weights" * 1000, b"\xff\xd8 a photo"
 
@@ -108,7 +108,7 @@ def npm_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "facewire.models", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HUNG_S, check=False)
 
 
 def one_line(complaint: subprocess.CompletedProcess[str]) -> str:
@@ -232,7 +232,7 @@ def test_nothing_stays_behind_when_a_fetch_is_stopped(tmp_path: Path) -> None:
             wait_for(lambda: target.exists() and any(target.iterdir()), what="the fetch to begin")
             time.sleep(0.3)
             fetching.send_signal(signal.SIGTERM)
-            assert fetching.wait(5) == 128 + signal.SIGTERM
+            assert fetching.wait(HUNG_S) == 128 + signal.SIGTERM
 
     assert list(target.iterdir()) == []
 
