@@ -67,7 +67,7 @@ class Broker:
         self._on_up: Callable[[], None] = lambda: None
         self._ears: Sequence[Ear] = ()
         self._sensors: frozenset[str] = frozenset()
-        self._was_up = False
+        self._up = False
         self._client = _make_client(settings)
         self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         self._client.on_connect = self._connected
@@ -107,7 +107,7 @@ class Broker:
         With QoS 1, paho would send again after a reconnect what was on its way before: older than what `on_up` says,
         and after it. A state that is lost together with its connection needs no more than `on_up`.
         """
-        if not self._client.is_connected():
+        if not self.is_up:
             self._metrics.dropped("broker_away", len(publications))
             return
         for publication in publications:
@@ -124,7 +124,9 @@ class Broker:
     @property
     def is_up(self) -> bool:
         """Say whether the broker is there."""
-        return bool(self._client.is_connected())
+        # paho says connected for a moment longer than it tells of the loss: what is sent then it sends after the next
+        # connection, and a light would go on late.
+        return self._up and bool(self._client.is_connected())
 
     def listen(self, topics: Iterable[str], heard: Callable[[str, bytes], None]) -> None:
         """Hear what these topics say from now on, and no more what others did; from any thread but paho's.
@@ -183,7 +185,7 @@ class Broker:
             if self._seldom.due(str(reason), monotonic()):
                 self._log.warning("the broker refuses us; check MQTT_USERNAME and MQTT_PASSWORD", reason=str(reason))
             return
-        self._was_up = True
+        self._up = True
         self._heartbeat.ready("mqtt")
         self._log.info("connected to the broker", broker=self._address)
         client.subscribe([(topics, ear.qos) for ear in self._ears for topics in ear.filters])
@@ -200,8 +202,8 @@ class Broker:
         _properties: Properties | None,
     ) -> None:
         # A refusal ends in a disconnection too, and is the better thing to have said.
-        if reason.is_failure and self._was_up:
-            self._was_up = False
+        if reason.is_failure and self._up:
+            self._up = False
             self._wait()
             self._log.warning("the broker is gone", broker=self._address, reason=str(reason))
 
