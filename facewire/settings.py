@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import redis
 from marshmallow import EXCLUDE, Schema, ValidationError
-from marshmallow.fields import Field, Function, Integer, String
+from marshmallow.fields import Field, Float, Function, Integer, String
 from marshmallow.validate import OneOf, Range, Regexp
 from redis.connection import parse_url
 
@@ -57,6 +57,7 @@ REDIS_URL = String(
     validate=[Regexp(r"(redis|rediss|unix)://.+", error="Must begin with redis://, rediss:// or unix://"), _readable]
 )
 PORT = Integer(validate=Range(1, 65535))
+SCORE = Float(validate=Range(0, 1, min_inclusive=False, max_inclusive=False))
 PATH = Function(deserialize=Path)
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Form = Literal["json", "console"]

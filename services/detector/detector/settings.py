@@ -12,7 +12,7 @@ from marshmallow.validate import OneOf, Range
 from detector.backends import KINDS
 from detector.geometry import InputSize
 from facewire.messages import EVERY_LIMIT
-from facewire.settings import PATH, Settings, Told
+from facewire.settings import PATH, SCORE, Settings, Told
 
 STRIDE_PX = 32
 FRAMES = Integer(validate=Range(1, EVERY_LIMIT))
@@ -45,9 +45,7 @@ class DetectorSettings(Settings):
     detector_input: Annotated[str, Told(String(validate=_fits_the_strides), "320x256")] = "320x256"
     detector_threads: Annotated[int, Told(Integer(validate=Range(1, 64)), 2)] = 1
     tuning_records: Annotated[Path | None, Told(PATH, "/var/cache/facewire/mine.json")] = None
-    score_threshold: Annotated[
-        float, Told(Float(validate=Range(0, 1, min_inclusive=False, max_inclusive=False)), 0.5)
-    ] = 0.5
+    score_threshold: Annotated[float, Told(SCORE, 0.5)] = 0.5
 
     @property
     def input_size(self) -> InputSize:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facewire.boxes import Boxes, cxcywh_to_xyxy, iou
+from facewire.boxes import Boxes, cxcywh_to_xyxy, iou, points_at
 from tracker.appearance import Describer
 from tracker.kalman import Axes
 from tracker.motion import View
-from tracker.recalling import SURE, Point, spot
+from tracker.recalling import SURE, TAKEN_IOU, Point, spot, untaken
 from tracker.table import Ints, TrackTable
 
 # Cells of so many pixels of the view; by how many of 255 grey levels they change from one frame to the next if
@@ -22,15 +22,12 @@ CELL_PX = 8
 STIRS_FROM = 5.0
 FEWEST_CELLS = 3
 # What a followed face explains, in its widths and heights: its head, and from the chin down its body.
-HEAD = np.array((-0.3, -0.4, 1.3, 1.0))
-BODY = np.array((-0.8, 1.0, 1.8, 4.0))
+HEAD_AND_BODY = points_at(np.array(((-0.3, -0.4), (1.3, 1.0), (-0.8, 1.0), (1.8, 4.0))))
 # So many searches a frame, whoever is gone and whatever stirs.
 MOST_SEARCHES = 2
 # Who comes in half covered does not look quite as before.
 LOOKS_FROM = 0.7
 CLEARLY = 0.03
-# Where somebody is already, nobody comes back.
-TAKEN_IOU = 0.3
 # What stirs when somebody comes in, or out from behind something, is larger than half a face. Most hands are smaller.
 LEAST_SHARE = 0.5
 # In heights of a face: how far beyond what stirs it may reach.
@@ -48,9 +45,8 @@ def stirring(before: View, now: View, faces: Boxes) -> Boxes:
     size = max(width // CELL_PX, 1), max(height // CELL_PX, 1)
     change = cv2.resize(cv2.absdiff(before.gray, now.gray), size, interpolation=cv2.INTER_AREA)
     moved = (change >= STIRS_FROM).astype(np.uint8)
-    sides = faces[:, None, 2:] - faces[:, None, :2]
-    explained = np.concatenate([faces[:, None, :2] + sides * part.reshape(2, 2) for part in (HEAD, BODY)])
-    cells = (explained * (now.scale / CELL_PX)).clip(0, max(size)).astype(int).reshape(-1, 4)
+    explained = (faces @ HEAD_AND_BODY).reshape(-1, 4)
+    cells = (explained * (now.scale / CELL_PX)).clip(0, max(size)).astype(int)
     for left, top, right, bottom in cells.tolist():
         moved[top : bottom + 1, left : right + 1] = 0
     _, _, found, _ = cv2.connectedComponentsWithStats(moved, connectivity=8)
@@ -83,11 +79,10 @@ def come_back(now: View, stirs: Boxes, gone: TrackTable, taken: Boxes, describer
     """
     seen = [_spotted(now, gone, row, region) for row, region in _asked(gone, stirs, turn)]
     found = [each for each in seen if each.likeness >= SURE]
-    boxes = cxcywh_to_xyxy(np.array([each.place for each in found]).reshape(-1, 4))
-    free = iou(boxes, taken).max(axis=1, initial=0) <= TAKEN_IOU
-    looks = describer.describe(now.colour, boxes * now.scale)
+    places = np.array([each.place for each in found]).reshape(-1, 4)
+    looks = describer.describe(now.colour, cxcywh_to_xyxy(places) * now.scale)
     known = (looks * gone.look[[each.row for each in found]]).sum(axis=1) >= LOOKS_FROM
-    return _clear([each for each, good in zip(found, free & known, strict=True) if good])
+    return _clear([each for each, good in zip(found, untaken(places, taken) & known, strict=True) if good])
 
 
 def _spotted(now: View, gone: TrackTable, row: int, region: Point) -> Back:

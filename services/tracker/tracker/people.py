@@ -14,12 +14,13 @@ from tracker.appearance import Describer
 from tracker.attributing import NOBODY, Attribution
 from tracker.births import born, flickers, revived, speed_along, weakest
 from tracker.doubting import near
-from tracker.expecting import TAKEN_IOU, Back, come_back, stirring
+from tracker.expecting import Back, come_back, stirring
 from tracker.followed import Followed
 from tracker.history import Moment
 from tracker.kalman import Axes
 from tracker.motion import View
 from tracker.observing import MOST_PICTURES, Observed
+from tracker.recalling import TAKEN_IOU
 from tracker.returning import MAYBE, PATIENCE_S, recognized
 from tracker.rules import Rules
 from tracker.table import Ints, TrackTable, imprint, look_at, rows_of

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewire.boxes import Boxes, xyxy_to_cxcywh
+from facewire.boxes import Boxes, cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from facewire.pixels import Picture
 from tracker.kalman import Axes
 from tracker.motion import View
@@ -36,6 +36,8 @@ ALIASES_FROM = 1.6
 LIKE, HALF_LIKE = 0.8, 0.85
 # 99 % of people are so much like they were; one in a thousand is so much like somebody else.
 SURE = 0.9
+# Where somebody is already, nobody else is searched for.
+TAKEN_IOU = 0.3
 # Who is a little less alike may be of another size than believed.
 MAYBE, ZOOMS = 0.55, (1.0, 1.12, 0.89)
 # Whoever comes out from behind something, or into the picture, shows one side of the face first.
@@ -96,6 +98,11 @@ def _centred(pixels: Picture) -> NDArray[np.float32]:
     ones = np.full(pixels.shape[1], 1 / pixels.shape[1], np.float32)
     rows = pixels.astype(np.float32)
     return np.asarray(rows - (rows @ ones)[:, None], np.float32)
+
+
+def untaken(place: Places, taken: Boxes) -> NDArray[np.bool_]:
+    """Return at which places (N, 4) nobody of those is who are at `taken` (M, 4), (N,)."""
+    return np.asarray(iou(cxcywh_to_xyxy(place), taken).max(axis=1, initial=0) <= TAKEN_IOU)
 
 
 def recall(

@@ -6,10 +6,8 @@ from typing import Annotated, get_args
 from marshmallow.fields import Float, Integer, String
 from marshmallow.validate import OneOf, Range
 
-from facewire.settings import LayoutSettings, Told
+from facewire.settings import SCORE, LayoutSettings, Told
 from tracker.sources import Kind
-
-SCORE = Float(validate=Range(0, 1, min_inclusive=False, max_inclusive=False))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewire.boxes import cxcywh_to_xyxy, iou
 from tracker import kalman
 from tracker.history import History
 from tracker.kalman import Axes
 from tracker.motion import View, in_front
-from tracker.recalling import SURE, Recalled, glances, likeness, recall
+from tracker.recalling import SURE, Recalled, glances, likeness, recall, untaken
 from tracker.table import Ints, TrackTable
 
 HIDDEN_MISSES = 3
@@ -18,8 +17,6 @@ HIDDEN_FRAMES = 6
 # How far a lost face is searched for, in its heights sideways and up or down, and more with every second: people walk.
 REACH, REACH_PER_S = np.array((0.4, 0.3)), np.array((6.0, 1.0))
 MOST_REACH = np.array((3.0, 0.8))
-# Where somebody else is seen, nobody is searched for.
-TAKEN_IOU = 0.3
 # Flow may follow what hides a face. Who looks less like before is searched for elsewhere, that is at least so many
 # heights away, and is there if it is so much more alike.
 DOUBTED, CLEARLY, ELSEWHERE = 0.5, 0.2, 0.25
@@ -45,8 +42,9 @@ def find_again(table: TrackTable, history: History, now: View, now_s: float, flo
     rows = np.flatnonzero(~sure & known)
     if len(rows):
         seen = _searched(table, now, now_s, rows, flowing[rows])
-        good = _free(table, seen, sure) & (_stirs(history, now, seen) | ~_far(table, seen.place, rows))
-        good &= ~flowing[rows] | (_far(table, seen.place, rows) & (seen.likeness > alike[rows] + CLEARLY))
+        far = _far(table, seen.place, rows)
+        good = seen.found & untaken(seen.place, table.xyxy[sure]) & (_stirs(history, now, seen) | ~far)
+        good &= ~flowing[rows] | (far & (seen.likeness > alike[rows] + CLEARLY))
         rows, place = rows[good], seen.place[good]
         history.bridge(table.id[rows], place - table.filter.place[rows], table.sighted_s[rows], now_s)
         kalman.put(table.filter, rows, place)
@@ -79,11 +77,6 @@ def _searched(table: TrackTable, now: View, now_s: float, rows: Ints, flowing: M
     place[~flowing, 2:] = table.patch_size[rows[~flowing]]
     reach = np.minimum(REACH + REACH_PER_S * (now_s - table.sighted_s[rows, None]), MOST_REACH)
     return recall(now, table.patch[rows], place, reach, emerging=~flowing)
-
-
-def _free(table: TrackTable, seen: Recalled, sure: Mask) -> Mask:
-    overlap = iou(cxcywh_to_xyxy(seen.place), table.xyxy[sure]).max(axis=1, initial=0)
-    return np.asarray(seen.found & (overlap <= TAKEN_IOU))
 
 
 def _stirs(history: History, now: View, seen: Recalled) -> Mask:
