@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,9 @@ def test_a_home_hears_who_is_there_and_finds_it_when_it_comes_late(
 
         room.faces = 0
         home.wait(f"{BASE}/door/presence", b"OFF")
-        assert home.payloads(f"{BASE}/door/count") == [b"0", b"2", b"0"]
+        # A state that changes while the bridge connects is said twice: as what is new, and with everything.
+        counts = [count for count, _ in groupby(home.payloads(f"{BASE}/door/count"))]
+        assert counts == [b"0", b"2", b"0"]
         assert json.loads(home.latest(f"{BASE}/door/faces"))["faces"] == []
         assert home.event_ids() == [event(1).id]
 
@@ -91,6 +94,7 @@ def test_a_home_assistant_that_starts_is_told_everything_again(
     tmp_path: Path, bus_url: str, store_url: str, broker_port: int, room: Room
 ) -> None:
     with bridging(tmp_path, bus_url, store_url, broker_port), listening(broker_port) as home:
+        home.wait(f"{BASE}/availability", b"online")
         room.faces = 1
         home.wait(f"{BASE}/door/presence", b"ON")
         told, said = len(home.payloads(CONFIG)), len(home.payloads(f"{BASE}/door/presence"))
