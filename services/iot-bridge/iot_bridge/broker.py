@@ -185,12 +185,13 @@ class Broker:
             if self._seldom.due(str(reason), monotonic()):
                 self._log.warning("the broker refuses us; check MQTT_USERNAME and MQTT_PASSWORD", reason=str(reason))
             return
-        self._up = True
-        self._heartbeat.ready("mqtt")
-        self._log.info("connected to the broker", broker=self._address)
+        # Before anybody may speak: what is said in between would replace what the broker has kept for us to hear.
         client.subscribe([(topics, ear.qos) for ear in self._ears for topics in ear.filters])
         if self._sensors:
             client.subscribe([(topic, 0) for topic in self._sensors])
+        self._up = True
+        self._heartbeat.ready("mqtt")
+        self._log.info("connected to the broker", broker=self._address)
         self._on_up()
 
     def _disconnected(
