@@ -9,21 +9,23 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread, Timer
 
 from facewire import keys
+from facewire.codec import encode
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, RedisAwayError, connect
 from facewire.log import open_log
 from facewire.messages import CAMERA_NAME
 from facewire.metrics import Metrics
-from facewire.recording import Entry, Writer, writing
+from facewire.recording import SILENCE, Entry, Writer, writing
 from facewire.service import stop_on_signals
 from facewire.settings import Settings, load, stop_operator
+from facewire.silence import Silence, Silences
 from facewire.streams import Arrived, Intake, StreamReader, Wanted
 
 RECORDED = (keys.FRAMES, keys.DETECTIONS, keys.IDENTITIES)
@@ -64,9 +66,11 @@ def record(reader: StreamReader, writer: Writer, stop: Event) -> Count:
     failed: list[OSError] = []
     packing = Thread(target=_pack, args=(waiting, writer, failed, stop), name="packing")
     packing.start()
-    count = Count()
+    count, silences = Count(), Silences()
     try:
-        for arrived in reader.entries(stop):
+        for arrived in reader.entries(stop, lambda: _tell(silences.lasting(), waiting, stop)):
+            if arrived.stream is keys.FRAMES:
+                _tell(silences.end(arrived.key.partition(":")[2]), waiting, stop)
             entry = Entry(arrived.key, arrived.entry_id.decode(), arrived.fields.get(keys.FIELD, b""))
             if _hand_over(waiting, entry, stop):
                 count.add(arrived)
@@ -77,6 +81,12 @@ def record(reader: StreamReader, writer: Writer, stop: Event) -> Count:
     if failed:
         raise failed[0]
     return count
+
+
+def _tell(silences: Iterable[Silence], waiting: "Queue[Entry | None]", stop: Event) -> None:
+    # Entries do not say when they came, and a replay is over in seconds.
+    for silence in silences:
+        _hand_over(waiting, Entry(f"{SILENCE}:{silence.camera}", "", encode(silence)), stop)
 
 
 def _hand_over(waiting: "Queue[Entry | None]", entry: Entry, stop: Event) -> bool:
