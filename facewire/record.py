@@ -20,9 +20,9 @@ from facewire.codec import encode
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, RedisAwayError, connect
 from facewire.log import open_log
-from facewire.messages import CAMERA_NAME
 from facewire.metrics import Metrics
 from facewire.recording import SILENCE, Entry, Writer, writing
+from facewire.sanity import A_CAMERA_NAME, FREE_NAME
 from facewire.service import stop_on_signals
 from facewire.settings import Settings, load, stop_operator
 from facewire.silence import Silence, Silences
@@ -166,8 +166,8 @@ def _require_bus(link: Link) -> None:
 
 
 def _camera(name: str) -> str:
-    if not CAMERA_NAME.fullmatch(name):
-        raise argparse.ArgumentTypeError("no camera has such a name; for example door")
+    if not FREE_NAME.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"no camera has such a name; expected {A_CAMERA_NAME}, for example door")
     return name
 
 

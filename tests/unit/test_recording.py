@@ -144,3 +144,11 @@ def test_a_full_disk_ends_a_recording_with_one_line(
         f"facewire: {tmp_path}/door.rec: the disk is full, nothing is kept; free some space"
         " or record for a shorter time\n"
     )
+
+
+@pytest.mark.parametrize("name", ["lock", "Door", ""])
+def test_a_camera_that_cannot_be_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        record.main(["--camera", name, "door.rec"])
+    assert ended.value.code == 2
+    assert "up to 32 long, and none of command, lock, people, speech, for example door" in capsys.readouterr().err
