@@ -16,6 +16,7 @@ from queue import Full, Queue
 from threading import Event, Thread, Timer
 
 from facewire import keys
+from facewire.arguments import seconds
 from facewire.codec import encode
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, RedisAwayError, connect
@@ -114,7 +115,7 @@ def main(arguments: Sequence[str]) -> int:
     """Record until the time is up or Ctrl-C comes."""
     parser = argparse.ArgumentParser(prog="scripts/record", description="Record what the tracker sees, for a replay.")
     parser.add_argument("--camera", type=_camera, metavar="NAME", help="of this camera only")
-    parser.add_argument("--seconds", type=_positive, metavar="N", help="stop after this long; else Ctrl-C ends it")
+    parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after this long; else Ctrl-C ends it")
     parser.add_argument("out", type=Path, metavar="OUT", help="the file; written whole or not at all")
     asked = parser.parse_args(arguments)
     settings = load(Settings)
@@ -135,8 +136,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _record_into(out: Path, seconds: float | None, reader: StreamReader, stop: Event) -> Count:
-    timer = Timer(seconds, stop.set) if seconds else None
+def _record_into(out: Path, duration_s: float | None, reader: StreamReader, stop: Event) -> Count:
+    timer = Timer(duration_s, stop.set) if duration_s else None
     try:
         with writing(out) as writer:
             if timer:
@@ -169,16 +170,6 @@ def _camera(name: str) -> str:
     if not FREE_NAME.fullmatch(name):
         raise argparse.ArgumentTypeError(f"no camera has such a name; expected {A_CAMERA_NAME}, for example door")
     return name
-
-
-def _positive(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise argparse.ArgumentTypeError("must be a number of seconds above 0, for example 60")
-    return seconds
 
 
 if __name__ == "__main__":
