@@ -11,6 +11,7 @@ import msgspec
 
 from facewire.audit import Decision
 from facewire.messages import Detections, FaceEvent, Frame, Identity, InsaneValueError, Message, Tracks, Wish
+from facewire.silence import Silence
 
 M = TypeVar("M", bound=Message)
 
@@ -23,6 +24,7 @@ LIMIT_BYTES: dict[object, int] = {
     Wish: 2**12,
     Identity: 2**12,
     Decision: 2**12,
+    Silence: 2**12,
 }
 
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from facewire.live import LiveFile, Reading, changes
 from facewire.marked import Marked, MarkedError, read
-from facewire.messages import CAMERA_NAME, PLACE_NAME, PLACES_LIMIT
+from facewire.messages import PLACE_NAME, PLACES_LIMIT
+from facewire.sanity import A_CAMERA_NAME, FREE_NAME
 from facewire.service import Service
 from facewire.settings import LayoutSettings, stop_operator
 from facewire.shapes import Area, Layout, Line, Polygon, RelativePoint, tangled_sides
@@ -95,7 +96,7 @@ def load_layouts(path: Path) -> dict[str, Layout]:
     top = root.fields("a mapping", ("cameras",))
     found: dict[str, Layout] = {}
     for name, (key, value) in top["cameras"].mapping("cameras by their names", most=CAMERAS_LIMIT).items():
-        key.text(f"a camera's name, {A_NAME}", CAMERA_NAME)
+        key.text(f"a camera's name, {A_CAMERA_NAME}", FREE_NAME)
         found[name] = _layout(value)
     return found
 

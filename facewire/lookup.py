@@ -8,6 +8,7 @@ import redis
 from facewire import codec, keys
 from facewire.audit import Decision
 from facewire.messages import FaceEvent, Frame, Tracks
+from facewire.streams import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ def latest_events(client: redis.Redis, count: int) -> list[StoredEvent]:
     """Return the latest events, newest first."""
     entries: Any = client.xrevrange(keys.EVENTS.key(), count=count)
     return _stored(entries)
+
+
+def raw_events(client: redis.Redis, end: str, count: int) -> list[Entry]:
+    """Return events as they stand there, from an id backwards; `(` before it leaves out that one, `+` is the newest."""
+    entries: Any = client.xrevrange(keys.EVENTS.key(), max=end, count=count)
+    return list(entries)
 
 
 def latest_decisions(client: redis.Redis, count: int) -> list[tuple[str, Decision]]:

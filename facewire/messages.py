@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from facewire import sanity
 from facewire.audit import Decision
+from facewire.silence import Silence
 
 Xyxy = tuple[float, float, float, float]
 """Left, top, right, bottom in float pixels of the original frame."""
@@ -283,4 +284,4 @@ class Wish:
             _require(1 <= frames <= EVERY_LIMIT, f"frames per detection are not within 1..{EVERY_LIMIT}")
 
 
-Message = Frame | Detections | Tracks | FaceEvent | Wish | Identity | Decision
+Message = Frame | Detections | Tracks | FaceEvent | Wish | Identity | Decision | Silence

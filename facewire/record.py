@@ -9,21 +9,24 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread, Timer
 
 from facewire import keys
+from facewire.arguments import seconds
+from facewire.codec import encode
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, RedisAwayError, connect
 from facewire.log import open_log
-from facewire.messages import CAMERA_NAME
 from facewire.metrics import Metrics
-from facewire.recording import Entry, Writer, writing
+from facewire.recording import SILENCE, Entry, Writer, writing
+from facewire.sanity import A_CAMERA_NAME, FREE_NAME
 from facewire.service import stop_on_signals
 from facewire.settings import Settings, load, stop_operator
+from facewire.silence import Silence, Silences
 from facewire.streams import Arrived, Intake, StreamReader, Wanted
 
 RECORDED = (keys.FRAMES, keys.DETECTIONS, keys.IDENTITIES)
@@ -64,9 +67,11 @@ def record(reader: StreamReader, writer: Writer, stop: Event) -> Count:
     failed: list[OSError] = []
     packing = Thread(target=_pack, args=(waiting, writer, failed, stop), name="packing")
     packing.start()
-    count = Count()
+    count, silences = Count(), Silences()
     try:
-        for arrived in reader.entries(stop):
+        for arrived in reader.entries(stop, lambda: _tell(silences.lasting(), waiting, stop)):
+            if arrived.stream is keys.FRAMES:
+                _tell(silences.end(arrived.key.partition(":")[2]), waiting, stop)
             entry = Entry(arrived.key, arrived.entry_id.decode(), arrived.fields.get(keys.FIELD, b""))
             if _hand_over(waiting, entry, stop):
                 count.add(arrived)
@@ -77,6 +82,12 @@ def record(reader: StreamReader, writer: Writer, stop: Event) -> Count:
     if failed:
         raise failed[0]
     return count
+
+
+def _tell(silences: Iterable[Silence], waiting: "Queue[Entry | None]", stop: Event) -> None:
+    # Entries do not say when they came, and a replay is over in seconds.
+    for silence in silences:
+        _hand_over(waiting, Entry(f"{SILENCE}:{silence.camera}", "", encode(silence)), stop)
 
 
 def _hand_over(waiting: "Queue[Entry | None]", entry: Entry, stop: Event) -> bool:
@@ -104,7 +115,7 @@ def main(arguments: Sequence[str]) -> int:
     """Record until the time is up or Ctrl-C comes."""
     parser = argparse.ArgumentParser(prog="scripts/record", description="Record what the tracker sees, for a replay.")
     parser.add_argument("--camera", type=_camera, metavar="NAME", help="of this camera only")
-    parser.add_argument("--seconds", type=_positive, metavar="N", help="stop after this long; else Ctrl-C ends it")
+    parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after this long; else Ctrl-C ends it")
     parser.add_argument("out", type=Path, metavar="OUT", help="the file; written whole or not at all")
     asked = parser.parse_args(arguments)
     settings = load(Settings)
@@ -125,8 +136,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _record_into(out: Path, seconds: float | None, reader: StreamReader, stop: Event) -> Count:
-    timer = Timer(seconds, stop.set) if seconds else None
+def _record_into(out: Path, duration_s: float | None, reader: StreamReader, stop: Event) -> Count:
+    timer = Timer(duration_s, stop.set) if duration_s else None
     try:
         with writing(out) as writer:
             if timer:
@@ -156,19 +167,9 @@ def _require_bus(link: Link) -> None:
 
 
 def _camera(name: str) -> str:
-    if not CAMERA_NAME.fullmatch(name):
-        raise argparse.ArgumentTypeError("no camera has such a name; for example door")
+    if not FREE_NAME.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"no camera has such a name; expected {A_CAMERA_NAME}, for example door")
     return name
-
-
-def _positive(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise argparse.ArgumentTypeError("must be a number of seconds above 0, for example 60")
-    return seconds
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ The file is a sequence of msgpack objects: a header `{"t": "facewire recording",
 `[stream key, entry id, packing, bytes, crc32 of key, id and entry]`, last `{"end": number of entries}`.
 Packing is 0 for the entry as it is, 1 for zlib, 2 for zlib of the difference (bytes, modulo 256) from the stream's last
 entry, which is of the same length: a picture differs little from the one before (docs/adr/0012).
+Among them, `silence:{camera}` without an entry id says for how long the camera had sent no frame (docs/adr/0021).
 """
 
 import os
@@ -19,6 +20,7 @@ import numpy as np
 
 KIND = "facewire recording"
 VERSION = 1
+SILENCE = "silence"
 AS_IT_IS, PACKED, DIFFERENCE = range(3)
 LIMIT_BYTES = 33 * 2**20
 # Below this an entry is not worth the time.

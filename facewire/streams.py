@@ -208,9 +208,9 @@ class StreamReader:
     _places: dict[str, _Place] = field(default_factory=dict)
     _looked_s: float = float("-inf")
 
-    def messages(self, until: Event) -> Iterator[Message]:
-        """Yield messages as they come, until `until` is set."""
-        for arrived in self.entries(until):
+    def messages(self, until: Event, between: Callable[[], None] = lambda: None) -> Iterator[Message]:
+        """Yield messages as they come, until `until` is set; `between` is called as by `entries`."""
+        for arrived in self.entries(until, between):
             message = self.intake.decode(arrived.fields, arrived.stream.message, arrived.key)
             if message is not None:
                 yield message
@@ -226,10 +226,14 @@ class StreamReader:
         if key in self._places:
             self._places[key].pace(every, since)
 
-    def entries(self, until: Event) -> Iterator[Arrived]:
-        """Yield entries as they come and as they are, until `until` is set."""
+    def entries(self, until: Event, between: Callable[[], None] = lambda: None) -> Iterator[Arrived]:
+        """Yield entries as they come and as they are, until `until` is set.
+
+        Before each read, so about once a second while nothing comes, `between` is called.
+        """
         count = 1 + max(wanted.backlog for wanted in self.wanted)
         while not until.is_set():
+            between()
             self._find_cameras(until)
             if not self._places:
                 until.wait(0.1)

@@ -1,5 +1,6 @@
 """Who has come and not left yet, as the store keeps it: together with the events that say so, or not at all."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,24 +24,34 @@ class Past:
     open: Open = field(default_factory=dict)
 
 
-def past(client: redis.Redis) -> Past:
-    """Return what earlier runs left; what cannot be read is passed over."""
-    last: Any = client.get(keys.TRACK_ID)
+def counted(client: redis.Redis) -> bytes | None:
+    """Return the last id that was given, as it stands there; None if nothing does."""
+    raw: Any = client.get(keys.TRACK_ID)
+    return None if raw is None else bytes(raw)
+
+
+def count_on(client: redis.Redis, last_id: int) -> None:
+    """Let ids go on after one."""
+    client.set(keys.TRACK_ID, last_id)
+
+
+def kept(client: redis.Redis) -> dict[bytes, bytes]:
+    """Return what is open, as it stands there: each visit's last event by the visit's name."""
     fields: Any = client.hgetall(keys.VISITS)
-    found: Open = {}
-    for name, raw in fields.items():
-        try:
-            found[name.decode()] = codec.decode(raw, FaceEvent)
-        except codec.RejectedMessageError:
-            continue
-    return Past(int(last or 0), found)
+    return dict(fields)
+
+
+def remove(client: redis.Redis, names: Iterable[bytes]) -> None:
+    """Remove visits by their names."""
+    given: Any = list(names)
+    client.hdel(keys.VISITS, *given)
 
 
 def keep(client: redis.Redis, event: FaceEvent, last_id: int) -> None:
     """Write what an event opens or closes, and its track's id if that is above the last one that was given."""
     # A face that came later may be confirmed earlier: the highest id counts, not the latest.
     if event.track_id > last_id:
-        client.set(keys.TRACK_ID, event.track_id)
+        count_on(client, event.track_id)
     if event.type in OPENS:
         raw: Any = codec.encode(replace(event, snapshot=None))
         client.hset(keys.VISITS, visit_name(event), raw)

@@ -4,6 +4,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from facewire.arguments import seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -19,20 +21,10 @@ def parse(arguments: list[str]) -> Options:
     """Read the command line; a mistake in it ends the process with a usage line and exit code 2."""
     parser = argparse.ArgumentParser(prog="scripts/run", description="Run facewire on this machine, without Docker.")
     parser.add_argument("--camera", default="", metavar="URI", help="a device, URL or file; without it, the demo clip")
-    parser.add_argument("--duration", type=_positive, metavar="SECONDS", help="stop by itself after this long")
+    parser.add_argument("--duration", type=seconds, metavar="SECONDS", help="stop by itself after this long")
     parser.add_argument("--headless", action="store_true", help="do not open the dashboard in a browser")
     parser.add_argument("--json-summary", type=Path, metavar="FILE", help="write figures of the run when it ends")
     read = parser.parse_args(arguments)
     if read.json_summary is not None and not read.json_summary.absolute().parent.is_dir():
         parser.error(f"argument --json-summary: {read.json_summary.parent} is no folder; make it first")
     return Options(read.camera, read.duration, read.headless, read.json_summary)
-
-
-def _positive(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e9:
-        raise argparse.ArgumentTypeError("must be a number of seconds above 0, for example 60")
-    return seconds

@@ -42,5 +42,5 @@ def test_what_earlier_releases_wrote_is_read(name: str) -> None:
 def test_every_example_has_golden_bytes_and_every_type_an_example() -> None:
     assert {path.stem for path in GOLDEN.glob("*.hex")} == set(EXAMPLES)
     assert {path.stem for path in GOLDEN.glob("earlier/*.hex")} == set(EARLIER)
-    types = {"frame", "detections", "tracks", "event", "wish", "identity", "decision"}
+    types = {"frame", "detections", "tracks", "event", "wish", "identity", "decision", "silence"}
     assert {message.TYPE for message in EXAMPLES.values()} == types

@@ -212,6 +212,43 @@ def test_it_ends_in_time_with_an_event_that_the_store_cannot_take(
         running.end()
 
 
+def test_whoever_a_camera_that_died_saw_last_leaves_and_other_cameras_go_on(
+    tmp_path: Path, bus_url: str, store_url: str
+) -> None:
+    dies, lives = door(bus_url, STANDING), door(bus_url, STANDING, camera="hall")
+    frames = iter(range(1, 10_000))
+
+    def told_while_the_other_goes_on(count: int) -> bool:
+        lives.play([next(frames)])
+        return len(events(store_url)) == count
+
+    with tracker(tmp_path, bus_url, store_url, RETURN_WITHIN_S="0") as running:
+        dies.play(range(1, 13))
+        wait_for(lambda: told_while_the_other_goes_on(3), what="the leaving")
+        assert running.counted("counted", what="cameras_silent") == 1
+        assert running.healthy()
+        dies.play(range(13, 25))
+        wait_for(lambda: told_while_the_other_goes_on(4), what="whoever is there when frames are back")
+    assert [(event.type, event.camera, event.track_id) for event in events(store_url)] == [
+        ("appeared", "door", 1),
+        ("appeared", "hall", 2),
+        ("left", "door", 1),
+        ("appeared", "door", 3),
+    ]
+    assert events(store_url)[2].at_ns == stamp(12)
+    visits: Any = connect(store_url).hkeys(keys.VISITS)
+    assert sorted(visits) == [b"door:3", b"hall:2"]
+
+
+def test_whoever_was_seen_last_leaves_though_no_camera_is_left(tmp_path: Path, bus_url: str, store_url: str) -> None:
+    walk = door(bus_url, STANDING)
+    with tracker(tmp_path, bus_url, store_url, RETURN_WITHIN_S="0"):
+        walk.play(range(1, 13))
+        connect(bus_url).flushall()
+        wait_for(lambda: len(events(store_url)) == 2, what="the leaving")
+    assert events(store_url)[1].type == "left"
+
+
 def test_what_happened_last_is_delivered_at_the_end(tmp_path: Path, bus_url: str, store_url: str) -> None:
     walk = door(bus_url, STANDING)
     with tracker(tmp_path, bus_url, store_url) as running:

@@ -21,6 +21,7 @@ from facewire.messages import (
     Why,
     Wish,
 )
+from facewire.silence import Silence
 
 LANDMARKS = ((12.0, 14.0), (18.0, 14.0), (15.0, 18.0), (13.0, 22.0), (17.0, 22.0))
 FACE = Face((10.0, 10.5, 20.0, 26.0), 0.875, LANDMARKS)
@@ -61,6 +62,7 @@ DECISION = Decision(
     3,
     1_700_000_000_000_000_007,
 )
+SILENCE = Silence("door", 21.5)
 EXAMPLES: dict[str, Message] = {
     "frame": FRAME,
     "detections": DETECTIONS,
@@ -74,6 +76,7 @@ EXAMPLES: dict[str, Message] = {
     "wish": WISH,
     "identity": IDENTITY,
     "decision": DECISION,
+    "silence": SILENCE,
 }
 
 PLACELESS: tuple[Literal["appeared", "identified", "unknown", "left"], ...] = (
@@ -184,4 +187,5 @@ any_message: st.SearchStrategy[Message] = st.one_of(
         st.none() | st.integers(1, 2**63 - 1),
         st.none() | stamps,
     ),
+    st.builds(Silence, cameras, st.floats(0, 1e9)),
 )

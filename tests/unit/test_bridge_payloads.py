@@ -18,6 +18,7 @@ from iot_bridge.discovery import (
     gone,
     named,
 )
+from iot_bridge.locks.topics import PIN, of_lock
 from iot_bridge.payloads import event_publications, faces_publication, health_publication, last_face, remembered_face
 from iot_bridge.people import key_of
 from iot_bridge.settings import BridgeSettings
@@ -26,6 +27,7 @@ from jinja2 import Environment
 
 from facewire.health import Health
 from facewire.messages import FaceEvent, Person, Tracks
+from facewire.sanity import TAKEN_NAMES
 from facewire.settings import load
 from tests.unit.messages import CROSSED, ENTERED, EVENT, LEFT_ZONE, TRACK, TRACKS, cameras, events
 
@@ -419,6 +421,17 @@ def test_no_topic_has_a_wildcard_or_an_empty_level(node: str, camera: str) -> No
     assert len(set(named)) == len(leaves)
     assert topics.camera(topics.of(camera, "availability")) == camera
     assert not any(map(topics.zone_of, named))
+
+
+def test_no_camera_may_be_called_what_topics_have_beside_the_cameras() -> None:
+    beside = {
+        TOPICS.command("light.porch"),
+        TOPICS.person("ada-99"),
+        TOPICS.said,
+        TOPICS.wav,
+        of_lock(TOPICS, "a", PIN),
+    }
+    assert {topic.split("/")[2] for topic in beside} == set(TAKEN_NAMES)
 
 
 @given(names, cameras, cameras)

@@ -12,10 +12,15 @@ from capture.sources import Source, parse_camera, parse_cameras
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facewire.sanity import FREE_NAME
 from facewire.settings import load
 
 MARK = "Zq9"
 """No message of ours says this, so it is seen wherever a part of a secret gets out."""
+TAKEN = (
+    "camera 2 does not begin with name=, a name of a-z, 0-9, _ and - up to 32 long, "
+    "and none of command, lock, people, speech"
+)
 SECRETS = st.text(string.ascii_letters + string.digits + "!$&*+;=,:@/?#%[] ", max_size=12).map(
     lambda text: f"{MARK}{text}{MARK}"
 )
@@ -83,6 +88,7 @@ def test_commas_inside_urls_survive() -> None:
         ("door=", "camera 1 is no source"),
         ("door=demo,hall=ftp://host/x", "camera 2 has a URL"),
         (f"{'x' * 33}=demo", "camera 1 does not begin with name="),
+        *((f"door=demo,{name}=demo", TAKEN) for name in ("command", "lock", "people", "speech")),
     ],
 )
 def test_cameras_are_refused_with_the_number_of_the_one_at_fault(text: str, complaint: str) -> None:
@@ -91,7 +97,7 @@ def test_cameras_are_refused_with_the_number_of_the_one_at_fault(text: str, comp
 
 
 @given(
-    names=st.lists(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True), min_size=1, max_size=5, unique=True),
+    names=st.lists(st.from_regex(FREE_NAME, fullmatch=True), min_size=1, max_size=5, unique=True),
     uris=st.lists(
         st.sampled_from(["demo", "/dev/video3", "rtsp://u:p@host/a,b", "http://host/v.mjpg?a=1,2", "/clips/a.mp4"]),
         min_size=5,
@@ -140,6 +146,23 @@ def test_a_shown_url_has_neither_user_nor_password_nor_query(user: str, password
     uri = f"rtsp://{user}:{password}@camera.lan/stream?token={token.replace('@', '')}"
 
     assert Source("door", "network", uri).shown == "rtsp://camera.lan/stream"
+
+
+def test_a_name_that_a_topic_has_ends_capture_with_one_line_that_says_which_are_taken(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with mock.patch.dict(os.environ, {"CAMERAS": "lock=demo"}, clear=True), pytest.raises(SystemExit) as ended:
+        load(CaptureSettings)
+
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"facewire: CAMERAS: {TAKEN.replace('2', '1', 1)}")
+    assert said.endswith("; for example CAMERAS=door=rtsp://user:password@camera.lan/stream,hall=/dev/video0\n")
+
+
+@pytest.mark.parametrize("name", ["locks", "lock-1", "a-lock", "camera", "zone", "peoples"])
+def test_a_name_that_only_begins_or_ends_so_is_free(name: str) -> None:
+    assert [source.name for source in parse_cameras(f"{name}=demo")] == [name]
 
 
 def test_both_variables_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from facewire.layouts import difference, layouts, load_layouts, summary
 from facewire.marked import LIMIT_BYTES, MarkedError
 from facewire.messages import PLACE_NAME
+from facewire.sanity import TAKEN_NAMES
 from facewire.settings import LayoutSettings, load
 from facewire.shapes import Area, Layout, Line, tangled_sides
 from tests.places import ROOT
@@ -92,6 +93,7 @@ def test_the_file_that_is_shipped_marks_nothing_and_its_example_is_right(tmp_pat
 def test_the_schema_is_one_and_names_are_the_same_in_it() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$defs"]["name"]["pattern"] == f"^{PLACE_NAME.pattern}$"
+    assert SCHEMA["properties"]["cameras"]["propertyNames"]["not"] == {"enum": list(TAKEN_NAMES)}
 
 
 def zone(polygon: str) -> str:
@@ -133,6 +135,7 @@ MISTAKES = [
     (zone(SQUARE).replace("porch", "12"), "4:15", NAME + "'12', which YAML takes for a number"),
     (zone(SQUARE).replace("porch", ""), "4:14", NAME + "nothing"),
     (zone(SQUARE).replace("door", "Front door"), "2:3", "expected a camera's name"),
+    (zone(SQUARE).replace("door", "lock"), "2:3", "and none of command, lock, people, speech, found 'lock'"),
     (zone(SQUARE).replace("door", "yes"), "2:3", "expected a name, found 'yes', which YAML takes for yes or no"),
     (
         zone(SQUARE) + f"      - name: porch\n        polygon: {SQUARE}\n",

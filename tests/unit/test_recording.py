@@ -4,19 +4,21 @@ import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
+from threading import TIMEOUT_MAX, Event
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewire import keys, record
+from facewire.arguments import seconds
 from facewire.codec import encode
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, connect
 from facewire.metrics import Metrics
 from facewire.recording import Entry, RecordingError, Writer, read, writing
 from facewire.streams import Intake, Publisher, StreamReader, Wanted, announce
+from runner import options
 from tests.unit.messages import DETECTIONS
 from tests.unit.scene import Scene, Walker
 
@@ -144,3 +146,26 @@ def test_a_full_disk_ends_a_recording_with_one_line(
         f"facewire: {tmp_path}/door.rec: the disk is full, nothing is kept; free some space"
         " or record for a shorter time\n"
     )
+
+
+@pytest.mark.parametrize("name", ["lock", "Door", ""])
+def test_a_camera_that_cannot_be_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        record.main(["--camera", name, "door.rec"])
+    assert ended.value.code == 2
+    assert "up to 32 long, and none of command, lock, people, speech, for example door" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["-3", "0", "soon", "nan", "inf", "1e9"])
+def test_a_duration_that_is_none_is_refused_as_by_the_local_run(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    complaints = []
+    for parse, option in ((record.main, "--seconds"), (options.parse, "--duration")):
+        with pytest.raises(SystemExit) as ended:
+            parse([option, wrong, "door.rec"])
+        assert ended.value.code == 2
+        complaints.append(capsys.readouterr().err.rpartition("error: ")[2].replace(option, ""))
+    assert complaints == ["argument : must be a number of seconds above 0, for example 60\n"] * 2
+
+
+def test_a_timer_can_wait_for_the_longest_duration_that_is_accepted() -> None:
+    assert seconds("999999999") < TIMEOUT_MAX

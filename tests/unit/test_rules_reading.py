@@ -35,6 +35,7 @@ from iot_bridge.topics import Topics
 
 from facewire.marked import LIMIT_BYTES, MarkedError
 from facewire.messages import PLACE_NAME
+from facewire.sanity import A_CAMERA_NAME
 from facewire.shapes import Area, Layout, Line
 from tests.places import ROOT
 
@@ -212,6 +213,7 @@ def webhook(text: str) -> str:
 AN_EVENT = "expected one of appeared, identified, unknown, left, entered, left_zone, crossed, found "
 A_TOPIC = "expected a topic without +, # and empty levels, not beginning with $, up to 256 long, found "
 FORBIDDEN = "expected a topic that rules may publish to, found "
+A_CAMERA = f"expected a camera's name, {A_CAMERA_NAME}, found "
 A_NAME = "expected a name of a-z, 0-9, _ and - up to 32 long, found "
 AN_URL = "expected an address that begins with http:// or https://, without a user or password, up to 1024 long, found "
 IDENTIFIED = "event: identified, person: anna"
@@ -303,7 +305,8 @@ MISTAKES: list[tuple[str, str, str, bool]] = [
     (when("event: [left, left]"), "12:26", "expected types of event, each once, found 'left' again", True),
     (when("event: left, who: anna"), "12:25", "expected one of event, person, camera, zone", True),
     (when("event: left, camera: dor"), "12:33", "expected a camera of cameras.yaml (door, hall), found 'dor'", False),
-    (when("event: left, camera: Door"), "12:33", A_NAME + "'Door'", True),
+    (when("event: left, camera: Door"), "12:33", A_CAMERA + "'Door'", True),
+    (when("event: left, camera: lock"), "12:33", A_CAMERA + "'lock'", True),
     (when("event: left, zone: shed"), "12:31", "expected a zone of cameras.yaml (porch), found 'shed'", False),
     (when("event: left, zone: [porch, shed]"), "12:39", "expected a zone of cameras.yaml (porch), found 'shed'", False),
     (

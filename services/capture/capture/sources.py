@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from facewire.messages import CAMERA_NAME
+from facewire.sanity import A_CAMERA_NAME, FREE_NAME
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 DEMO = "demo"
@@ -55,8 +55,8 @@ def parse_cameras(text: str) -> tuple[Source, ...]:
     sources: list[Source] = []
     for number, part in enumerate(_NEXT.split(text), start=1):
         name, equals, uri = part.strip().partition("=")
-        if not equals or CAMERA_NAME.fullmatch(name) is None:
-            raise ValueError(f"camera {number} does not begin with name=, a name of a-z, 0-9, _ and - up to 32 long")
+        if not equals or FREE_NAME.fullmatch(name) is None:
+            raise ValueError(f"camera {number} does not begin with name=, {A_CAMERA_NAME}")
         if name in {source.name for source in sources}:
             raise ValueError(f"camera {number} has the name of an earlier one")
         try:

@@ -15,8 +15,8 @@ from facewire.live import keep_looking
 from facewire.service import Service, keep_running, running
 from facewire.settings import load, stop_operator
 from facewire.streams import Publisher, StreamReader, Wanted
-from facewire.visits import Past, past
 from tracker import replaying
+from tracker.earlier import recall
 from tracker.following import Following
 from tracker.outbox import Outbox
 from tracker.service import Told, run
@@ -59,7 +59,7 @@ def serve() -> int:
         inbox = StreamReader(service.bus, service.intake, service.metrics, wanted)
         tracks = Publisher(service.bus, keys.TRACKS, service.metrics)
         wishes = Publisher(service.bus, keys.WISHES, service.metrics)
-        earlier = service.store.patiently(past, service.stop) or Past()
+        earlier = recall(service)
         next_id = count(earlier.last_id + 1).__next__
         events = Outbox(service.store, service.metrics, earlier)
         try:

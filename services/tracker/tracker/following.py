@@ -7,6 +7,7 @@ from facewire.controls import Controls
 from facewire.layouts import Layouts
 from facewire.messages import Detections, FaceEvent, Frame, Identity, Message, Tracks, Wish
 from facewire.metrics import Metrics
+from facewire.silence import Silence
 from tracker.cadence import Attention
 from tracker.settings import TrackerSettings
 from tracker.sources import source
@@ -62,7 +63,7 @@ class Following:
         self._places.mark(layouts)
 
     def take(self, message: Message) -> Step:
-        """Move the faces with a frame, correct them with detections, or name them."""
+        """Move the faces with a frame, correct them with detections, name them, or end those of a silent camera."""
         if isinstance(message, Frame):
             return self._see(message)
         if isinstance(message, Detections) and message.camera in self._trackers:
@@ -70,6 +71,8 @@ class Following:
                 return Step(events=self._trackers[message.camera].correct(message))
         if isinstance(message, Identity):
             return self._name(message)
+        if isinstance(message, Silence) and message.camera in self._trackers:
+            return self._end(message)
         return Step()
 
     def _name(self, look: Identity) -> Step:
@@ -78,6 +81,14 @@ class Following:
             self._metrics.dropped("recognition_off" if tracker else "identity_of_nobody")
             return Step()
         return Step(events=tracker.name(look))
+
+    def _end(self, silence: Silence) -> Step:
+        """Let everybody leave a camera that was silent for too long; it begins anew with its next frame."""
+        if silence.lasted_s <= self._rules.silent_s:
+            return Step()
+        self._metrics.count("cameras_silent")
+        del self._attention[silence.camera]
+        return Step(events=self._places.end(silence.camera, self._trackers.pop(silence.camera).end()))
 
     def _see(self, frame: Frame) -> Step:
         tracker = self._tracker(frame.camera)

@@ -75,6 +75,10 @@ class People:
         unseen_s = now_s - self._late_s - table.hit_s
         return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside.all(axis=1), at_ns)
 
+    def end_all(self, at_ns: int) -> list[FaceEvent]:
+        """End everybody; returns who left."""
+        return self._keep(np.zeros(len(self._table), np.bool_), at_ns)
+
     def expect(self, now: View, at_ns: int) -> None:
         """Look out for who is gone, and go on with those who are back in a new frame."""
         gone, table, before = self._followed.gone.table, self._table, self._followed.history.newest()

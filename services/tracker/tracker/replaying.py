@@ -15,16 +15,20 @@ import msgspec
 from facewire import keys
 from facewire.layouts import layouts
 from facewire.log import open_log
-from facewire.messages import FaceEvent, Tracks
+from facewire.messages import FaceEvent, Message, Tracks
 from facewire.metrics import Metrics
-from facewire.recording import Entry, RecordingError, read
+from facewire.recording import SILENCE, Entry, RecordingError, read
 from facewire.settings import known_settings, load, stop_operator
+from facewire.silence import Silence
 from facewire.streams import Intake
 from tracker.following import Following, Step
 from tracker.settings import TrackerSettings
 from tracker.zones import Places
 
-READ = (keys.FRAMES, keys.DETECTIONS, keys.IDENTITIES)
+READ: dict[str, type[Message]] = {
+    **{stream.prefix: stream.message for stream in (keys.FRAMES, keys.DETECTIONS, keys.IDENTITIES)},
+    SILENCE: Silence,
+}
 
 
 def replay(entries: Iterable[Entry], settings: TrackerSettings, metrics: Metrics | None = None) -> Iterator[Step]:
@@ -38,10 +42,9 @@ def replay(entries: Iterable[Entry], settings: TrackerSettings, metrics: Metrics
     metrics = metrics or Metrics("replay")
     following = Following(settings, Places(layouts(settings)), count(1).__next__, metrics)
     intake = Intake(metrics, open_log("replay", "WARNING", "console"))
-    of_stream = {stream.prefix: stream for stream in READ}
     for entry in entries:
-        stream = of_stream.get(entry.key.partition(":")[0])
-        message = intake.decode({keys.FIELD: entry.raw}, stream.message, entry.key) if stream else None
+        expected = READ.get(entry.key.partition(":")[0])
+        message = intake.decode({keys.FIELD: entry.raw}, expected, entry.key) if expected else None
         if message is not None:
             yield following.take(message)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from facewire.silence import SHORTEST_S
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -22,3 +24,8 @@ class Rules:
     confirm_hits: int = 2
     coast_s: float = 1.0
     return_within_s: float = 20.0
+
+    @property
+    def silent_s(self) -> float:
+        """How long a camera may send no frame until nobody who was there could come back as the same."""
+        return max(SHORTEST_S, self.coast_s + self.return_within_s)

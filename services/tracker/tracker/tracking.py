@@ -84,6 +84,11 @@ class CameraTracker:
         events = self._told(events)
         return self.tracks(frame), events
 
+    def end(self) -> list[FaceEvent]:
+        """Follow nobody any more; returns who left, when the last frame was taken: nobody has seen them since."""
+        newest = self._followed.history.newest()
+        return self._told(self._people.end_all(newest[1].captured_ns)) if newest else []
+
     def tracks(self, frame: Frame) -> Tracks:
         """Say where every face is believed to be now, in the frame that was seen last."""
         return story.tracks_message(self._followed.table, frame, self._names.people)

@@ -139,12 +139,27 @@ class Places:
         happened = [replace(event, zones=_zones(event, placed, leaving)) for event in happened]
         return placed, [*leaving, *happened, *(event for event in told if event.type != "left_zone")]
 
+    def end(self, camera: str, happened: Sequence[FaceEvent]) -> list[FaceEvent]:
+        """Let all faces of a camera leave their zones; returns all events in the order of the story.
+
+        Args:
+            camera: its name.
+            happened: what else has happened; faces that ended did when they were in their zones last.
+        """
+        watch = self._watches.pop(camera, None)
+        leaving = watch.end() if watch else []
+        return [*leaving, *(replace(event, zones=_left_by(event, leaving)) for event in happened)]
+
 
 def _zones(event: FaceEvent, placed: Tracks, leaving: Sequence[FaceEvent]) -> tuple[str, ...]:
     """Return the zones that the face of an event is in; of a face that is gone, those that it was in last."""
     for track in placed.tracks:
         if track.id == event.track_id:
             return track.zones
+    return _left_by(event, leaving)
+
+
+def _left_by(event: FaceEvent, leaving: Sequence[FaceEvent]) -> tuple[str, ...]:
     return tuple(left.zone for left in leaving if left.track_id == event.track_id and left.zone is not None)
 
 
@@ -158,6 +173,7 @@ class _CameraPlaces:
         self._zones: list[tuple[str, Contour]] = []
         self._lines: list[tuple[Line, Segment]] = []
         self._walks: dict[int, _Walk] = {}
+        self._at_ns = 0
 
     def mark(self, layout: Layout) -> None:
         """Take in what is marked now."""
@@ -170,6 +186,7 @@ class _CameraPlaces:
     def watch(self, seen: Tracks, size: tuple[int, int], hidden: Collection[int]) -> tuple[Tracks, list[FaceEvent]]:
         """Take in the tracks of a frame; return them with their zones, and what happened."""
         self._fit(size)
+        self._at_ns = seen.captured_ns
         events = list(self._out_of_the_removed(seen.captured_ns))
         gone, self._walks = self._walks, {}
         tracks: list[Track] = []
@@ -184,6 +201,11 @@ class _CameraPlaces:
             events += [self._left(walk, zone, seen.captured_ns) for zone in tuple(walk.entered_ns)]
         inside = any(walk.entered_ns for walk in self._walks.values())
         return replace(seen, tracks=tuple(tracks)) if inside else seen, events
+
+    def end(self) -> list[FaceEvent]:
+        """Return that all faces left their zones, in the last frame."""
+        walks, at_ns = self._walks.values(), self._at_ns
+        return [self._left(walk, zone, at_ns) for walk in walks for zone in tuple(walk.entered_ns)]
 
     def _fit(self, size: tuple[int, int]) -> None:
         if size == self._size:

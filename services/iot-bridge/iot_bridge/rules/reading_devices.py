@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from facewire.marked import Marked
+from facewire.sanity import A_CAMERA_NAME, FREE_NAME
 from iot_bridge.locks.model import Evidence, Lock, Unlocking
 from iot_bridge.rules.fence import A_TOPIC, Fence, is_topic, shelly_parts
 from iot_bridge.rules.model import Device, Preset
@@ -150,7 +151,7 @@ def _of_looks(marked: Marked) -> tuple[int, int]:
 
 def camera(marked: Marked, around: Surroundings) -> str:
     """Return a camera's name; where `cameras.yaml` names some, one of them."""
-    found = name(marked)
+    found = marked.text(f"a camera's name, {A_CAMERA_NAME}", FREE_NAME)
     if around.layouts and found not in around.layouts:
         marked.refuse(f"a camera of cameras.yaml ({', '.join(around.layouts)})")
     return found
