@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from facewire.messages import FaceEvent
 from facewire.recording import Entry, read, writing
 from facewire.silence import SHORTEST_S, Silence
 from tests import processes
-from tests.integration.door import Door, events, put
+from tests.integration.door import Door, are_reading, events, put
 from tests.integration.test_tracker_service import tracker
 from tests.places import ROOT
 from tests.processes import environment
@@ -61,12 +60,6 @@ def recorder(folder: Path, bus_url: str, out: Path, *arguments: str) -> Iterator
             process.kill()
 
 
-def is_reading(bus_url: str, readers: int) -> bool:
-    """Say whether so many clients wait for entries."""
-    clients: Any = connect(bus_url).client_list()
-    return len([client for client in clients if client["cmd"] == "xread"]) >= readers
-
-
 @pytest.fixture
 def recorded(tmp_path: Path, bus_url: str, store_url: str) -> tuple[Path, list[FaceEvent]]:
     """A recording of two faces, made while a tracker followed them; and the events that the tracker wrote."""
@@ -76,7 +69,7 @@ def recorded(tmp_path: Path, bus_url: str, store_url: str) -> tuple[Path, list[F
         tracker(tmp_path, bus_url, store_url) as running,
         recorder(tmp_path, bus_url, out, "--camera", "door") as recording,
     ):
-        wait_for(lambda: is_reading(bus_url, 2), what="both to read")
+        wait_for(lambda: are_reading(bus_url, 2), what="both to read")
         for index in range(1, LAST + 1):
             watch.publish([index])
             watch.wait_for_tracks(index)
@@ -86,6 +79,8 @@ def recorded(tmp_path: Path, bus_url: str, store_url: str) -> tuple[Path, list[F
                 wait_for(lambda count=index // 5: corrections(running) == count, what="the detections")  # type: ignore[misc]
             if index in LOOKS:
                 put(connect(bus_url), keys.IDENTITIES, look("Ada", index))
+            # Of entries that wait together those of any stream may be read first, by either.
+            wait_for(lambda: are_reading(bus_url, 2), what="both to have read it")
         wait_for(lambda: len(events(store_url)) == 5, what="the events")
         recording.send_signal(signal.SIGINT)
         assert recording.wait(HUNG_S) == 0
