@@ -107,18 +107,24 @@ class GroupReader:
 
     def _read(self, client: redis.Redis, after: str, block_ms: int | None) -> list[Entry]:
         streams: Any = {self._stream.key(): after}
+        reply: Any = self._of_group(
+            client, lambda: client.xreadgroup(self._group, self._consumer, streams, count=16, block=block_ms)
+        )
+        return list(reply[0][1]) if reply else []
+
+    def _claim(self, client: redis.Redis) -> list[Entry]:
+        key, idle_ms = self._stream.key(), self._claim_idle_ms
+        reply: Any = self._of_group(
+            client, lambda: client.xautoclaim(key, self._group, self._consumer, min_idle_time=idle_ms, count=16)
+        )
+        return list(reply[1]) if reply else []
+
+    def _of_group(self, client: redis.Redis, ask: Callable[[], Any]) -> Any:  # noqa: ANN401  redis-py does not say
         try:
-            reply: Any = client.xreadgroup(self._group, self._consumer, streams, count=16, block=block_ms)
+            return ask()
         except redis.ResponseError as error:
             # The store was emptied under us: before the call, or while it waited.
             if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                 raise
             self._make_group(client)
-            return []
-        return list(reply[0][1]) if reply else []
-
-    def _claim(self, client: redis.Redis) -> list[Entry]:
-        reply: Any = client.xautoclaim(
-            self._stream.key(), self._group, self._consumer, min_idle_time=self._claim_idle_ms, count=16
-        )
-        return list(reply[1])
+            return None

@@ -1,23 +1,34 @@
 """Start real servers for tests on free ports, and end each by its own process."""
 
+import fcntl
 import os
 import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 HUNG_S = 120.0
 """Longer than anything takes on the busiest machine: only what hangs lets a test wait this long."""
 
+GOES_WITHIN_S = 30.0
+"""A server that is killed forgets what it would have written down: queued messages, sessions."""
+
+
+_given: set[int] = set()
+"""Ports that this process was given; whether they are in use, `free_port` does not ask."""
+
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on, and that is given to no client.
+    """Return a loopback port that nobody listens on nor was given, and that is given to no client.
 
     Clients get theirs from 32768 on (ip(7), ip_local_port_range): one that tries a port of that range again and again,
     while its server is away, may get the very same for itself and be connected to itself; or another has it when the
@@ -25,9 +36,30 @@ def free_port() -> int:
     """
     while True:
         port = 10_000 + secrets.randbelow(22_000)
+        if port in _given or not _is_ours(port):
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
+
+
+def _is_ours(port: int) -> bool:
+    """Say whether no other process of tests was given a port; none gets it from now on, until this one ends.
+
+    Between being given and being listened on seconds may pass, and two files of tests run at a time.
+    """
+    try:
+        fcntl.lockf(_ports(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _ports() -> IO[bytes]:
+    """Open a file of which a byte stands for each port: whoever has locked it has the port."""
+    return (Path(tempfile.gettempdir()) / f"facewire-test-ports-{os.getuid()}").open("ab")
 
 
 def program(name: str) -> str:
@@ -66,7 +98,7 @@ def process(arguments: list[str], port: int) -> Iterator[subprocess.Popen[bytes]
         finally:
             server.terminate()
             try:
-                server.wait(5)
+                server.wait(GOES_WITHIN_S)
             except subprocess.TimeoutExpired:
                 server.kill()
 

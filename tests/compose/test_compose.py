@@ -13,7 +13,7 @@ import pytest
 
 from tests.compose.engine import require_engine
 from tests.places import ROOT
-from tests.servers import free_port
+from tests.servers import HUNG_S, free_port
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1500)]
 
@@ -100,7 +100,7 @@ def test_home_assistant_is_told_of_the_device(stack: Stack) -> None:
 
 
 def test_the_dashboard_answers_on_loopback_only(stack: Stack) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.web_port}/", timeout=5) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.web_port}/", timeout=HUNG_S) as page:
         assert page.status == 200
     published = {
         (service, bind["HostIp"])
@@ -112,10 +112,10 @@ def test_the_dashboard_answers_on_loopback_only(stack: Stack) -> None:
 
 
 def test_the_stream_shows_jpegs(stack: Stack) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.web_port}/api/cameras", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.web_port}/api/cameras", timeout=HUNG_S) as answer:
         listed = json.load(answer)
     (camera,) = [entry if isinstance(entry, str) else entry["name"] for entry in listed.get("cameras", listed)]
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.web_port}/stream/{camera}.mjpg", timeout=10) as stream:
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.web_port}/stream/{camera}.mjpg", timeout=HUNG_S) as stream:
         assert b"\xff\xd8\xff" in stream.read(200_000)
 
 

@@ -81,11 +81,14 @@ def test_every_entity_appears_as_the_device_describes_it(house: House) -> None:
     house.assistant.wait(PRESENCE, "off")
     with listening(house.port, "describer") as listener:
         wait_for(lambda: f"{NODE}_door_presence".encode() in listener.latest(CONFIG), what="the description")
-        described = json.loads(listener.latest(CONFIG))["cmps"]
-    wanted = {part["default_entity_id"] for part in described.values() if "default_entity_id" in part}
-    found = set(house.assistant.states())
-    assert wanted <= found, sorted(wanted - found)
-    kinds = {entity.partition(".")[0] for entity in wanted}
+
+        def wanted() -> set[str]:
+            described = json.loads(listener.latest(CONFIG))["cmps"].values()
+            return {part["default_entity_id"] for part in described if "default_entity_id" in part}
+
+        # Home Assistant makes them one after another, and what there is may be described anew meanwhile.
+        wait_for(lambda: wanted() <= set(house.assistant.states()), "every entity")
+        kinds = {entity.partition(".")[0] for entity in wanted()}
     everything = {"binary_sensor", "sensor", "event", "image", "camera", "switch", "number", "select", "update"}
     assert everything <= kinds, sorted(everything - kinds)
 
@@ -112,12 +115,13 @@ def test_an_event_and_its_picture_arrive(house: House) -> None:
     wait_for(lambda: house.assistant.state(EVENT) not in (before, "unknown"), what="the event")
     told = house.assistant.states()[EVENT]["attributes"]
     assert (told["event_type"], told["id"], told["track_id"]) == ("appeared", "door-1-appeared", 1)
-    assert house.assistant.picture(SNAPSHOT) == JPEG
+    wait_for(lambda: house.assistant.picture(SNAPSHOT) == JPEG, "the picture")
 
 
 @pytest.mark.parametrize("name", ["detection", "privacy"])
 def test_a_switch_of_a_camera_is_kept_in_the_store(house: House, name: str) -> None:
     entity, field = f"switch.{NODE}_door_{name}", f"{name}:door"
+    wait_for(lambda: house.assistant.state(entity) in ("on", "off"), "the switch")
     before = house.assistant.state(entity)
     wanted, service = ("off", "switch.turn_off") if before == "on" else ("on", "switch.turn_on")
     house.assistant.do(service, entity_id=entity)

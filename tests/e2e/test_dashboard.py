@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -11,7 +12,7 @@ from selenium.webdriver import Chrome
 
 from tests.e2e.browser import browser
 from tests.e2e.local import LocalRun, running_stack
-from tests.servers import wait_for
+from tests.servers import HUNG_S, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -86,8 +87,11 @@ def seq(driver: Chrome) -> int:
 def test_the_picture_moves(page: Chrome) -> None:
     first_seq, first = seq(page), script(page, SAMPLE)
     wait_for(lambda: seq(page) > first_seq + 20, "more pictures")
-    second = script(page, SAMPLE)
-    assert sum(abs(a - b) > 8 for a, b in zip(first, second, strict=True)) >= 5
+
+    def changed() -> int:
+        return sum(abs(a - b) > 8 for a, b in zip(first, script(page, SAMPLE), strict=True))
+
+    wait_for(lambda: changed() >= 5, "another picture")
 
 
 def test_boxes_are_drawn_on_faces(page: Chrome) -> None:
@@ -109,10 +113,13 @@ def test_events_are_listed_with_a_snapshot(page: Chrome) -> None:
 
 def test_what_is_marked_is_drawn_and_what_is_masked_is_black(page: Chrome) -> None:
     assert max(page.execute_script(SHADE, 0.1, 0.9)) < 12
+
     # Yellow over a room that is not.
-    column = [page.execute_script(SHADE, 0.5, y / 40) for y in range(4, 36)]
-    yellow = [red - blue > 60 and green - blue > 30 for red, green, blue in column]
-    assert sum(yellow) > len(yellow) / 2
+    def yellow() -> float:
+        column = [page.execute_script(SHADE, 0.5, y / 40) for y in range(4, 36)]
+        return float(np.mean([red - blue > 60 and green - blue > 30 for red, green, blue in column]))
+
+    wait_for(lambda: yellow() > 0.5, "the line")
 
 
 def test_zone_events_are_listed_in_words(page: Chrome) -> None:
@@ -146,7 +153,7 @@ def switch_privacy(port: int, payload: bytes) -> None:
     client = Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
     client.loop_start()
-    client.publish("facewire/facewire/camera/privacy/set", payload, qos=1).wait_for_publish(5)
+    client.publish("facewire/facewire/camera/privacy/set", payload, qos=1).wait_for_publish(HUNG_S)
     client.disconnect()
     client.loop_stop()
 

@@ -49,6 +49,12 @@ def entries(bus: redis.Redis, key: str, after: bytes | str, what: str, count: in
     return got
 
 
+def are_reading(bus_url: str, readers: int) -> bool:
+    """Say whether so many clients wait for entries: what comes now, none of them misses."""
+    clients: Any = connect(bus_url).client_list()
+    return len([client for client in clients if client["cmd"] == "xread" and "b" in client["flags"]]) >= readers
+
+
 @dataclass(slots=True)
 class Door:
     """Plays a scene, and sees what the tracker makes of it.

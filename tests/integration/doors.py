@@ -62,6 +62,7 @@ class Visitor:
         self.captured: dict[int, int] = {}
         """When each track was looked at for the third time."""
         self._looks: dict[int, int] = {}
+        self._most: dict[int, int] = {}
         self._bus = connect(bus_url)
         self._stop = Event()
         self._thread = Thread(target=self._tell, daemon=True)
@@ -72,16 +73,18 @@ class Visitor:
         self._thread.join()
 
     def come(self, seconds: float) -> int:
-        """Be there for as many looks as there are in a while, as somebody new; returns the track."""
-        came = self.track = max(self._looks, default=0) + 1
-        wait_for(lambda: self._looks.get(came, 0) >= seconds * LOOKS_PER_S, "the looks")
-        self.track = 0
+        """Be there for just as many looks as there are in a while, as somebody new; returns the track."""
+        came = max(self._looks, default=0) + 1
+        self._most[came] = round(seconds * LOOKS_PER_S)
+        self.track = came
+        wait_for(lambda: self.track == 0, "the looks")
         return came
 
     def _tell(self) -> None:
         seq = 0
         while not self._stop.wait(1 / LOOKS_PER_S):
-            seq, track, now_ns = seq + 1, self.track, time.time_ns()
+            # The track first: whoever it is, was named before.
+            seq, track, name, live_score, now_ns = seq + 1, self.track, self.name, self.live_score, time.time_ns()
             faces = (Track(track, (0, 0, 120, 160), 0.9, "confirmed", 9, (0, 0)),) if track else ()
             self._bus.zadd(keys.CAMERAS, {self._camera: time.time()})
             self._add(keys.TRACKS, Tracks(self._camera, seq, now_ns, faces))
@@ -89,10 +92,10 @@ class Visitor:
                 self._looks[track] = self._looks.get(track, 0) + 1
                 if self._looks[track] == 3:
                     self.captured[track] = now_ns
-                look = Identity(
-                    self._camera, track, seq, now_ns, f"{track}-{seq}", self.name, 0.7, 0.3, self.live_score
-                )
+                look = Identity(self._camera, track, seq, now_ns, f"{track}-{seq}", name, 0.7, 0.3, live_score)
                 self._add(keys.IDENTITIES, look)
+                if self._looks[track] == self._most.get(track):
+                    self.track = 0
 
     def _add(self, stream: keys.Stream, message: Message) -> None:
         entry: Any = {keys.FIELD: encode(message)}
@@ -110,6 +113,7 @@ class Bolt:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in topics])
         self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_disconnect = lambda *_: self._subscribed.clear()
         self._client.on_message = lambda _client, _userdata, message: self.heard.append((time.time_ns(), message))
         self._port = port
         self.come()
@@ -125,6 +129,10 @@ class Bolt:
     def go(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    def is_there(self) -> bool:
+        """Say whether it hears what it is told now."""
+        return self._subscribed.is_set()
 
     def unlocks(self) -> list[tuple[int, MQTTMessage]]:
         return [(at_ns, message) for at_ns, message in list(self.heard) if b"UNLOCK" in message.payload]

@@ -106,9 +106,11 @@ def player() -> Iterator[Player]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            # Whoever sees the request may at once want another answer to the next one.
+            status = found.status
             found.got.append((self.path, dict(self.headers), body))
             found.hang.wait(HUNG_S)
-            self.send_response(found.status)
+            self.send_response(status)
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()

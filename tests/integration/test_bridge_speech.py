@@ -111,7 +111,7 @@ def test_people_are_greeted_once_in_their_language_and_not_again_after_a_restart
             assert peak(sound) > 3000
             seen(store, 3, "anna")
             seen(store, 4, "wei", age_s=11)
-            wait_for(lambda: acknowledged(store, GROUP, 3), what="both to be passed over")
+            wait_for(lambda: acknowledged(store, GROUP), what="both to be passed over")
             assert dropped(port, "greeting_too_soon") == dropped(port, "greeting_late") == 1
             seen(store, 5, "wei")
             wait_for(lambda: len(home.payloads(WAV)) == 2, what="the second greeting")
@@ -120,7 +120,7 @@ def test_people_are_greeted_once_in_their_language_and_not_again_after_a_restart
         with bridging(tmp_path, bus_url, store_url, broker_port, **told) as bridge:
             bridge.wait_until_healthy()
             seen(store, 6, "anna")
-            wait_for(lambda: acknowledged(store, GROUP, 5), what="anna to be passed over")
+            wait_for(lambda: acknowledged(store, GROUP), what="anna to be passed over")
             seen(store, 7, "<speak>; rm -rf /")
             wait_for(lambda: len(home.payloads(WAV)) == 3, what="the third greeting")
         assert texts(home) == ["Welcome home, anna", "你好，wei。", "Hello, speak rm -rf."]
@@ -137,7 +137,7 @@ def test_a_rule_speaks_on_the_sound_card(
         ready(bridge, store)
         happens(store, 1, type="crossed", line="sill", direction="in", snapshot=None)
         wait_for(lambda: heard.exists() and len(heard.read_bytes()) > 40_000, what="the greeting")
-        wait_for(lambda: acknowledged(store, GROUP, 1), what="the acknowledgement")
+        wait_for(lambda: acknowledged(store, GROUP), what="the acknowledgement")
     assert peak(read_wav(heard.read_bytes())) > 3000
 
 
@@ -152,7 +152,7 @@ def test_an_engine_that_hangs_holds_up_no_event_and_no_end(
     ):
         ready(bridge, store)
         seen(store, 1, "anna")
-        wait_for(lambda: acknowledged(store, GROUP, 1), what="the claim")
+        wait_for(lambda: acknowledged(store, GROUP), what="the claim")
         later = happens(store, 2)
         wait_for(lambda: later.id in home.event_ids(), "the event of another group")
         assert holds(bridge.healthy, 2)

@@ -12,7 +12,7 @@ from iot_bridge.topics import Topics
 
 from facewire.settings import OPERATOR_ERROR
 from tests.places import ROOT
-from tests.servers import HUNG_S, free_port, process, program
+from tests.servers import HUNG_S, free_port, process, program, wait_for
 
 SHIPPED = ROOT / "config" / "mosquitto"
 PASSWORDS = {"home": "home-password", "zigbee2mqtt": "zigbee-password"}
@@ -78,6 +78,8 @@ def shipped(folder: Path, configuration: str) -> Iterator[Broker]:
     text = text.replace("listener 1883", f"listener {port} 127.0.0.1") + "\nuser root\n"
     (folder / configuration).write_text(text, encoding="utf-8")
     with process([program("mosquitto"), "-c", str(folder / configuration)], port):
+        # It listens at one door after the other.
+        wait_for(socket.exists, "the bridge's door")
         yield Broker(socket, port)
 
 

@@ -130,8 +130,10 @@ def test_a_still_scene_is_looked_at_seldom_and_who_enters_it_is_found_at_once(
         wait_for(lambda: any(t.state == "confirmed" for each in room.tracked() for t in each.tracks), what="the track")
         assert running.counted("detections", reason="new motion") >= 1
 
-    looked = [each.seq for each in room.detected() if each.seq >= enters]
-    assert looked[0] <= enters + 3
-    assert all(gap <= 3 for gap in gaps(room.detected()[-3:]))
     first = next(each.seq for each in room.tracked() if any(t.state == "confirmed" for t in each.tracks))
     assert first <= enters + 12
+    # How often it is looked at later, when it is known, is another matter.
+    looked = [each for each in room.detected() if enters <= each.seq <= first]
+    assert looked[0].seq <= enters + 3
+    assert len(looked) > 1
+    assert all(gap <= 3 for gap in gaps(looked))

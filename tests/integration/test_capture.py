@@ -144,7 +144,8 @@ def test_numbers_go_on_from_the_newest_frame_and_past_somebody_elses(tmp_path: P
         bus.xadd(keys.FRAMES.key("camera"), fields, id=f"{seq}-0")
 
     put(5000)
-    with capturing(tmp_path, bus_url, CAMERA=str(video)):
+    # Few frames a second: the bus keeps the first one for some time.
+    with capturing(tmp_path, bus_url, CAMERA=str(video), FRAME_FPS="10"):
         assert follow(bus, 3, after="5000-0")[0].seq == 5001
         put(9000)
         assert [frame.seq for frame in follow(bus, 3, after="9000-0")] == [9001, 9002, 9003]
@@ -178,7 +179,6 @@ def test_no_masked_pixel_leaves_capture(tmp_path: Path, bus_url: str, video: Pat
     with capturing(
         tmp_path, bus_url, CAMERAS=cameras, FRAME_WIDTH="160", CAMERAS_FILE=str(marked), FRAME_FPS="10"
     ) as capture:
-        wait_for(lambda: min(newest(bus, "door"), newest(bus, "hall")) > 0, "both cameras")
         masked, whole = follow(bus, 8, "door", after="0"), follow(bus, 8, "hall", after="0")
         wait_for(lambda: "not captured here: dor" in capture.notes().get("cameras.yaml", ""), "the warning")
     assert masked[0].seq == 1

@@ -4,10 +4,9 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from facewire.messages import FaceEvent
 from facewire.recording import Entry, read, writing
 from facewire.silence import SHORTEST_S, Silence
 from tests import processes
-from tests.integration.door import Door, events, put
+from tests.integration.door import DETECT_EVERY, Door, are_reading, events, put
 from tests.integration.test_tracker_service import tracker
 from tests.places import ROOT
 from tests.processes import environment
@@ -61,31 +60,16 @@ def recorder(folder: Path, bus_url: str, out: Path, *arguments: str) -> Iterator
             process.kill()
 
 
-def is_reading(bus_url: str, readers: int) -> bool:
-    """Say whether so many clients wait for entries."""
-    clients: Any = connect(bus_url).client_list()
-    return len([client for client in clients if client["cmd"] == "xread"]) >= readers
-
-
 @pytest.fixture
 def recorded(tmp_path: Path, bus_url: str, store_url: str) -> tuple[Path, list[FaceEvent]]:
     """A recording of two faces, made while a tracker followed them; and the events that the tracker wrote."""
     watch, out = Door(bus_url, SEEN), tmp_path / "door.rec"
     watch.announce()
     with (
-        tracker(tmp_path, bus_url, store_url) as running,
+        tracker(tmp_path, bus_url, store_url),
         recorder(tmp_path, bus_url, out, "--camera", "door") as recording,
     ):
-        wait_for(lambda: is_reading(bus_url, 2), what="both to read")
-        for index in range(1, LAST + 1):
-            watch.publish([index])
-            watch.wait_for_tracks(index)
-            if index % 5 == 0:
-                put(connect(bus_url), keys.DETECTIONS, SEEN.detections(index))
-                # In step, since a tracker that is late may take a frame before the detections that came first.
-                wait_for(lambda count=index // 5: corrections(running) == count, what="the detections")  # type: ignore[misc]
-            if index in LOOKS:
-                put(connect(bus_url), keys.IDENTITIES, look("Ada", index))
+        play(watch, LOOKS, range(1, LAST + 1))
         wait_for(lambda: len(events(store_url)) == 5, what="the events")
         recording.send_signal(signal.SIGINT)
         assert recording.wait(HUNG_S) == 0
@@ -95,8 +79,27 @@ def recorded(tmp_path: Path, bus_url: str, store_url: str) -> tuple[Path, list[F
     return out, events(store_url)
 
 
-def corrections(running: processes.Running) -> float:
-    return running.sample("facewire_tracker_stage_seconds_count", stage="correct")
+def play(watch: Door, looks: Collection[int], indices: Iterable[int]) -> None:
+    """Play frames and what was found in them, one after the other.
+
+    Of entries that wait together those of any stream may be read first, by the tracker and by the recorder.
+    """
+    bus = connect(watch.url)
+
+    def let_both_read() -> None:
+        wait_for(lambda: are_reading(watch.url, 2), what="tracker and recorder to have read it")
+
+    let_both_read()
+    for index in indices:
+        watch.publish([index])
+        watch.wait_for_tracks(index)
+        let_both_read()
+        if index % DETECT_EVERY == 0:
+            put(bus, keys.DETECTIONS, watch.scene.detections(index))
+            let_both_read()
+        if index in looks:
+            put(bus, keys.IDENTITIES, look("Ada", index))
+            let_both_read()
 
 
 def test_a_replay_tells_what_the_live_tracker_told_and_the_same_each_time(
@@ -167,10 +170,9 @@ def test_a_replay_tells_of_a_camera_that_died_what_the_live_tracker_told(
         tracker(tmp_path, bus_url, store_url, RETURN_WITHIN_S="0"),
         recorder(tmp_path, bus_url, out) as recording,
     ):
-        wait_for(lambda: is_reading(bus_url, 2), what="both to read")
-        watch.play(range(1, 13))
+        play(watch, (), range(1, 13))
         wait_for(lambda: len(events(store_url)) == 2, what="the leaving")
-        watch.play(range(13, 25))
+        play(watch, (), range(13, 25))
         wait_for(lambda: len(events(store_url)) == 3, what="whoever is there when frames are back")
         recording.send_signal(signal.SIGINT)
         assert recording.wait(HUNG_S) == 0

@@ -170,10 +170,10 @@ def test_a_stream_that_was_deleted_and_began_again_is_read_from_its_start(
     assert [message.seq for message in collector.wait(2)] == [1000, 1]
 
 
-def is_reading(bus_url: str) -> bool:
+def is_reading(url: str, command: str = "xread") -> bool:
     """Say whether somebody waits for entries."""
-    clients: Any = connect(bus_url).client_list()
-    return any(client["cmd"] == "xread" for client in clients)
+    clients: Any = connect(url).client_list()
+    return any(client["cmd"] == command and "b" in client["flags"] for client in clients)
 
 
 def test_in_order_reading_loses_nothing_and_begins_now(
@@ -233,7 +233,8 @@ def test_reader_and_publisher_outlive_a_restart_that_loses_everything(
         collector.wait(1)
     assert not frames.publish(frame(1001))
     assert dropped(metrics, "frames_unpublished") == 1
-    assert "Redis 'bus'" in (tmp_path / "test.json").read_text(encoding="utf-8")
+    # Whichever of the two noticed it first tells it.
+    wait_for(lambda: "Redis 'bus'" in (tmp_path / "test.json").read_text(encoding="utf-8"), "the loss to be told")
     with redis_server(tmp_path, port=port):
         # Capture was restarted too: it counts from one again.
         announce(link, "door")
@@ -312,12 +313,25 @@ def test_a_group_whose_store_was_emptied_is_made_again(
     store_url: str, store: Link, intake: Intake, heartbeat: Heartbeat, metrics: Metrics, stop: Event
 ) -> None:
     collector = Collector(group(store, intake).deliveries(stop))
-    time.sleep(0.2)
     client: Any = redis.Redis.from_url(store_url)
+    wait_for(lambda: is_reading(store_url, "xreadgroup"), "the reader")
     client.flushall()
     other = Link(connect(store_url), "store", heartbeat, metrics)
     Publisher(other, keys.EVENTS, metrics).publish(event(5))
     assert ids(collector.wait(1)) == [5]
+
+
+def test_a_store_that_is_emptied_before_the_work_of_the_dead_is_asked_for_does_not_end_the_reading(
+    store_url: str, store: Link, intake: Intake, metrics: Metrics, stop: Event
+) -> None:
+    emptied: list[bool] = []
+
+    def empty() -> None:
+        if not emptied:
+            emptied.append(bool(connect(store_url).flushall()))
+            Publisher(store, keys.EVENTS, metrics).publish(event(5))
+
+    assert ids([next(group(store, intake).deliveries(stop, empty))]) == [5]
 
 
 def test_a_malformed_event_is_acknowledged_and_skipped(
