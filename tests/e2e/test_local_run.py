@@ -97,8 +97,7 @@ def test_an_id_belongs_to_one_person(score: Score) -> None:
         for track_id in ids:
             owners.setdefault(track_id, set()).add(person)
     shared = {track_id: people for track_id, people in owners.items() if len(people) > 1}
-    # Faces that cross while one hides the other may swap (issue 4 is about that); most must not.
-    assert len(shared) <= 2, shared
+    assert shared == {}
 
 
 def test_the_summary_has_every_figure_and_they_are_sane(watched: Watched) -> None:
