@@ -10,10 +10,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread, Timer
+from time import monotonic
 
 from facewire import keys
 from facewire.arguments import seconds
@@ -63,45 +65,68 @@ def record(reader: StreamReader, writer: Writer, stop: Event) -> Count:
     Raises:
         OSError: the disk does not take them.
     """
-    waiting: Queue[Entry | None] = Queue(WAITING_ENTRIES)
+    outgoing = _Outgoing(stop)
     failed: list[OSError] = []
-    packing = Thread(target=_pack, args=(waiting, writer, failed, stop), name="packing")
+    packing = Thread(target=_pack, args=(outgoing, writer, failed, stop), name="packing")
     packing.start()
-    count, silences = Count(), Silences()
+    count, silences = Count(), Silences(outgoing.listening_s)
     try:
-        for arrived in reader.entries(stop, lambda: _tell(silences.lasting(), waiting, stop)):
+        for arrived in reader.entries(stop, lambda: _tell(silences.lasting(), outgoing)):
             if arrived.stream is keys.FRAMES:
-                _tell(silences.end(arrived.key.partition(":")[2]), waiting, stop)
+                _tell(silences.end(arrived.key.partition(":")[2]), outgoing)
             entry = Entry(arrived.key, arrived.entry_id.decode(), arrived.fields.get(keys.FIELD, b""))
-            if _hand_over(waiting, entry, stop):
+            if outgoing.put(entry):
                 count.add(arrived)
     finally:
         stop.set()
-        waiting.put(None)
+        outgoing.end()
         packing.join()
     if failed:
         raise failed[0]
     return count
 
 
-def _tell(silences: Iterable[Silence], waiting: "Queue[Entry | None]", stop: Event) -> None:
+class _Outgoing:
+    """Entries on their way to the thread that packs them."""
+
+    def __init__(self, stop: Event) -> None:
+        self._waiting: Queue[Entry | None] = Queue(WAITING_ENTRIES)
+        self._stop = stop
+        self._full_s = 0.0
+
+    def listening_s(self) -> float:
+        """Return seconds that stand still while there is no room: nothing is heard then, and no camera is silent."""
+        return monotonic() - self._full_s
+
+    def put(self, entry: Entry) -> bool:
+        """Hand over an entry as soon as there is room; False if the recording ends first."""
+        since_s = monotonic()
+        try:
+            while not self._stop.is_set():
+                with suppress(Full):
+                    self._waiting.put(entry, timeout=0.2)
+                    return True
+            return False
+        finally:
+            self._full_s += monotonic() - since_s
+
+    def get(self) -> Entry | None:
+        """Wait for the next entry; None is the end."""
+        return self._waiting.get()
+
+    def end(self) -> None:
+        """Say that this is all."""
+        self._waiting.put(None)
+
+
+def _tell(silences: Iterable[Silence], outgoing: _Outgoing) -> None:
     # Entries do not say when they came, and a replay is over in seconds.
     for silence in silences:
-        _hand_over(waiting, Entry(f"{SILENCE}:{silence.camera}", "", encode(silence)), stop)
+        outgoing.put(Entry(f"{SILENCE}:{silence.camera}", "", encode(silence)))
 
 
-def _hand_over(waiting: "Queue[Entry | None]", entry: Entry, stop: Event) -> bool:
-    while not stop.is_set():
-        try:
-            waiting.put(entry, timeout=0.2)
-        except Full:
-            continue
-        return True
-    return False
-
-
-def _pack(waiting: "Queue[Entry | None]", writer: Writer, failed: list[OSError], stop: Event) -> None:
-    while (entry := waiting.get()) is not None:
+def _pack(outgoing: _Outgoing, writer: Writer, failed: list[OSError], stop: Event) -> None:
+    while (entry := outgoing.get()) is not None:
         # Once it has failed, what still waits is thrown away, so that nobody waits for room.
         if not failed:
             try:

@@ -54,6 +54,7 @@ class Silences:
         if now_s - self._told_s < EVERY_S:
             return []
         self._told_s = now_s
-        self._heard_s = {camera: at_s for camera, at_s in self._heard_s.items() if now_s - at_s <= LONGEST_S}
         lasted_s = {camera: now_s - at_s for camera, at_s in self._heard_s.items()}
+        # Who is forgotten is told of once more: while a reader waits for its bus, nobody asks.
+        self._heard_s = {camera: at_s for camera, at_s in self._heard_s.items() if lasted_s[camera] <= LONGEST_S}
         return [Silence(camera, each_s) for camera, each_s in lasted_s.items() if each_s >= SHORTEST_S]

@@ -17,7 +17,7 @@ from facewire import codec, keys
 from facewire.audit import Decision
 from facewire.link import Link, RedisAwayError, together
 from facewire.log import Log, Seldom
-from facewire.messages import FaceEvent, Frame, Message
+from facewire.messages import CAMERA_NAME, FaceEvent, Frame, Message
 from facewire.metrics import Metrics
 
 M = TypeVar("M", bound=Message)
@@ -36,9 +36,10 @@ def announce(link: Link, camera: str) -> None:
 
 
 def camera_names(client: redis.Redis) -> list[str]:
-    """Return the names of the cameras that capture announced within the last minute."""
-    names: Any = client.zrangebyscore(keys.CAMERAS, time() - ANNOUNCED_WITHIN_S, "+inf")
-    return sorted(name.decode() for name in names)
+    """Return the names of the cameras that capture announced within the last minute; what is no name is passed over."""
+    found: Any = client.zrangebyscore(keys.CAMERAS, time() - ANNOUNCED_WITHIN_S, "+inf")
+    names = (raw.decode(errors="replace") for raw in found)
+    return sorted(name for name in names if CAMERA_NAME.fullmatch(name))
 
 
 def announced(link: Link, until: Event) -> list[str]:

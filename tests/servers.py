@@ -47,7 +47,7 @@ def free_port() -> int:
 def _is_ours(port: int) -> bool:
     """Say whether no other process of tests was given a port; none gets it from now on, until this one ends.
 
-    Between being given and being listened on seconds may pass, and two files of tests run at a time.
+    Between being given and being listened on seconds may pass, and several files of tests run at a time.
     """
     try:
         fcntl.lockf(_ports(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)

@@ -201,6 +201,17 @@ def test_a_camera_that_comes_later_is_found(
     assert announced(bus, stop) == ["door", "hall"]
 
 
+def test_what_is_no_cameras_name_is_passed_over_and_the_others_are_read(
+    bus_url: str, bus: Link, intake: Intake, metrics: Metrics, frames: Publisher, stop: Event
+) -> None:
+    for name in (b"\xff", b"", b"Front door", b"a:b"):
+        connect(bus_url).zadd(keys.CAMERAS, {name: time.time()})
+    assert announced(bus, stop) == ["door"]
+    frames.publish(frame(1))
+    messages = StreamReader(bus, intake, metrics, [Wanted(keys.FRAMES, newest=True)]).messages(stop)
+    assert next(messages).camera == "door"
+
+
 def test_malformed_entries_are_counted_and_good_ones_pass(
     bus_url: str, frames: Publisher, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
 ) -> None:

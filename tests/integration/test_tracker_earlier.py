@@ -60,9 +60,11 @@ def test_a_counter_that_is_gone_is_made_of_more_events_than_are_read_at_once(
     store.xadd(keys.EVENTS.key(), {b"other": b"field"})
     walk = door(bus_url, STANDING)
     with tracker(tmp_path, bus_url, store_url) as running:
+        wait_for(lambda: store.get(keys.TRACK_ID) == b"300", what="the counter to be mended, before anybody comes")
         walk.play(range(1, 13))
         wait_for(lambda: store.get(keys.TRACK_ID) == b"301", what="the face")
-        assert running.counted("errors") == 0
+        assert running.counted("errors") == running.counted("errors", kind="track_id") == 1
+        assert running.output().count("ids go on after the highest of all events") == 1
     assert walk.ids() == {301}
 
 

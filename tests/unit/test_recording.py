@@ -1,8 +1,10 @@
 """A recording holds what it was given, to the byte; what is damaged, cut off or foreign is said."""
 
 import errno
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from threading import TIMEOUT_MAX, Event
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewire import keys, record
+from facewire import keys, record, silence
 from facewire.arguments import seconds
 from facewire.codec import encode
 from facewire.heartbeat import Heartbeat
@@ -146,6 +148,39 @@ def test_a_full_disk_ends_a_recording_with_one_line(
         f"facewire: {tmp_path}/door.rec: the disk is full, nothing is kept; free some space"
         " or record for a shorter time\n"
     )
+
+
+class SlowDisk(Writer):
+    """Takes its time for each entry, and ends the recording with the last."""
+
+    def __init__(self, count: int, stop: Event) -> None:
+        super().__init__(BytesIO())
+        self.keys: list[str] = []
+        self._most = count
+        self._stop = stop
+
+    def add(self, entry: Entry) -> None:
+        time.sleep(0.6)
+        self.keys.append(entry.key)
+        if len(self.keys) == self._most:
+            self._stop.set()
+
+
+def test_no_camera_is_silent_while_the_recorder_waits_for_its_disk(
+    bus: Link, intake: Intake, metrics: Metrics, stop: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "SHORTEST_S", 0.5)
+    monkeypatch.setattr(record, "WAITING_ENTRIES", 1)
+    announce(bus, "door")
+    frames = Publisher(bus, keys.FRAMES, metrics)
+    reader, disk = StreamReader(bus, intake, metrics, [Wanted(keys.FRAMES)]), SlowDisk(5, stop)
+    # The stream counts from what it holds when the reader comes: frames must come after that.
+    reader._find_cameras(stop)
+    for seq in range(1, 6):
+        frames.publish(WALK.frame(seq))
+    record.record(reader, disk, stop)
+    # After the last frame there is a silence.
+    assert disk.keys[:5] == ["frames:door"] * 5
 
 
 @pytest.mark.parametrize("name", ["lock", "Door", ""])

@@ -133,10 +133,13 @@ def test_a_silence_is_what_is_longer_than_a_slow_camera_takes_and_told_once_a_se
     assert silences.end("hall") == []
 
 
-def test_a_camera_that_is_silent_for_hours_is_forgotten() -> None:
+def test_a_camera_that_is_silent_for_hours_is_forgotten_once_it_was_told_of() -> None:
+    """Whoever waits for a bus that is away for hours does not ask, and is to know all the same."""
     now_s = 100.0
     silences = Silences(lambda: now_s)
     silences.end("door")
     now_s += LONGEST_S + 1
+    assert silences.lasting() == [Silence("door", LONGEST_S + 1)]
+    now_s += EVERY_S
     assert silences.lasting() == []
     assert silences.end("door") == []

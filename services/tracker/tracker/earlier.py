@@ -75,7 +75,7 @@ def _last_id(service: Service[TrackerSettings], raw: bytes | None, of_visits: in
     if raw is not None and raw.isdigit() and len(raw) < len(str(ID_LIMIT)):
         return int(raw)
     found = max(_highest_of_events(service), of_visits)
-    if raw is None or service.stop.is_set():
+    if service.stop.is_set() or (raw is None and not found):
         return found
     if not found:
         raise OperatorError(
@@ -84,7 +84,7 @@ def _last_id(service: Service[TrackerSettings], raw: bytes | None, of_visits: in
         )
     service.metrics.error(keys.TRACK_ID)
     service.log.warning(
-        "the last id that was given is no number; ids go on after the highest of all events",
+        "the store does not say the last id that was given; ids go on after the highest of all events",
         key=keys.TRACK_ID,
         found=f"{raw!r:.40}",
         highest=found,
