@@ -1,5 +1,7 @@
 """The tracker as a process between a real bus and a real store: what comes in, what comes out, what it survives."""
 
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,7 +17,8 @@ from facewire import keys
 from facewire.boxes import iou
 from facewire.link import connect
 from facewire.messages import Detections, Face, Frame, Xyxy
-from tests.integration.door import Door, events, put
+from facewire.silence import SHORTEST_S
+from tests.integration.door import Door, are_reading, events, put
 from tests.places import DEMO
 from tests.processes import END_WITHIN_S, FickleRedis, Running, fickle_redis, service
 from tests.servers import HUNG_S, free_port, wait_for
@@ -247,6 +250,28 @@ def test_whoever_was_seen_last_leaves_though_no_camera_is_left(tmp_path: Path, b
         connect(bus_url).flushall()
         wait_for(lambda: len(events(store_url)) == 2, what="the leaving")
     assert events(store_url)[1].type == "left"
+
+
+def test_whom_a_tracker_that_stood_still_saw_last_leaves_before_it_looks_again(
+    tmp_path: Path, bus_url: str, store_url: str
+) -> None:
+    walk = door(bus_url, STANDING)
+    with tracker(tmp_path, bus_url, store_url, RETURN_WITHIN_S="0") as running:
+        walk.play(range(1, 13))
+        wait_for(lambda: are_reading(bus_url, 1), what="the tracker to have read all")
+        running.process.send_signal(signal.SIGSTOP)
+        try:
+            # It waits for this frame, and finds it when it goes on.
+            walk.publish([13])
+            time.sleep(SHORTEST_S + 0.5)
+        finally:
+            running.process.send_signal(signal.SIGCONT)
+        walk.wait_for_tracks(13)
+        walk.play(range(14, 25))
+        wait_for(lambda: len(events(store_url)) == 3, what="whoever is there then")
+    told = [(event.id, event.at_ns) for event in events(store_url)[:2]]
+    assert told == [("door-1-1-appeared", stamp(10)), ("door-1-1-left", stamp(12))]
+    assert events(store_url)[2].id == "door-2-1-appeared"
 
 
 def test_what_happened_last_is_delivered_at_the_end(tmp_path: Path, bus_url: str, store_url: str) -> None:
