@@ -20,7 +20,7 @@ from facewire.controls import Controls
 from facewire.health import Health
 from facewire.messages import FaceEvent, Person, Track, Tracks
 from tests.unit.messages import EVENT, TRACK, tracks
-from tests.unit.test_bridge_payloads import fields
+from tests.unit.home import fields
 
 TOPICS = Topics("facewire", "door-pi")
 NODE = Node(TOPICS, "Door", "homeassistant")
