@@ -1,0 +1,22 @@
+"""Fixtures of tests with the bridge: a camera before which somebody may come, and the store of events."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from facewire.link import connect
+from tests.integration.bridge import Room, Store
+
+
+@pytest.fixture
+def room(bus_url: str) -> Iterator[Room]:
+    """A camera before which nobody is yet."""
+    room = Room(bus_url)
+    yield room
+    room.close()
+
+
+@pytest.fixture
+def store(store_url: str) -> Store:
+    """The events' store."""
+    return Store(connect(store_url))
