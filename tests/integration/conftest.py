@@ -1,6 +1,7 @@
-"""Fixtures of tests with the bridge: a camera before which somebody may come, and the store of events."""
+"""Fixtures of tests with the bridge: a camera before which somebody may come, the store of events, and rules."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +21,9 @@ def room(bus_url: str) -> Iterator[Room]:
 def store(store_url: str) -> Store:
     """The events' store."""
     return Store(connect(store_url))
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """The rules' file."""
+    return tmp_path / "rules.yaml"
