@@ -16,7 +16,7 @@ from facewire.codec import decode
 from facewire.link import connect
 from facewire.messages import Detections, Frame
 from tests.integration.door import events, put
-from tests.integration.test_capture import capturing, newest
+from tests.integration.filming import capturing, newest
 from tests.integration.test_detector_failover import camera
 from tests.integration.test_detector_service import OF_NO_HOST, detector
 from tests.integration.tracking import STANDING, door, tracker
