@@ -15,10 +15,10 @@ from facewire import controls, keys
 from facewire.codec import decode
 from facewire.link import connect
 from facewire.messages import Detections, Frame
+from tests.integration.detecting import OF_NO_HOST, detector
 from tests.integration.door import events, put
 from tests.integration.filming import capturing, newest
 from tests.integration.test_detector_failover import camera
-from tests.integration.test_detector_service import OF_NO_HOST, detector
 from tests.integration.tracking import STANDING, door, tracker
 from tests.places import CACHE
 from tests.processes import FickleRedis, fickle_redis
