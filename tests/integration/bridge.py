@@ -268,3 +268,12 @@ def metrics(port: int) -> str:
 def sent(port: int) -> float:
     found = re.search(r'counted_total\{what="mqtt_messages"\} (\S+)', metrics(port))
     return float(found[1]) if found else 0
+
+
+def stored(url: str) -> dict[str, str]:
+    raw: Any = connect(url).hgetall(keys.CONTROLS)
+    return {name.decode(): value.decode() for name, value in raw.items()}
+
+
+def components(home: Listener) -> dict[str, Any]:
+    return dict(json.loads(home.latest(CONFIG) or b'{"cmps":{}}')["cmps"])

@@ -11,11 +11,10 @@ import pytest
 from iot_bridge.speech.sounds import read_wav
 
 from facewire import keys
-from facewire.link import connect
 from facewire.messages import Person
 from tests.integration.bridge import BASE, Listener, Running, Store, bridging, holds, listening, metrics
+from tests.integration.rules import acknowledged, happens
 from tests.integration.speech import SPEAKER, alsa, only, peak, player, stand_in
-from tests.integration.test_bridge_rules import acknowledged, happens
 from tests.processes import SECRET, refused
 from tests.servers import free_port, program, wait_for
 
@@ -36,12 +35,6 @@ rules:
     do:
       - speak: {text: "Somebody is at the {camera}"}
 """
-
-
-@pytest.fixture
-def store(store_url: str) -> Store:
-    """The events' store."""
-    return Store(connect(store_url))
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from facewire import keys
 from facewire.codec import decode
 from facewire.link import connect
 from facewire.messages import Detections, Frame, Tracks
+from tests.integration.detecting import OF_NO_HOST, detector
 from tests.integration.door import put
-from tests.integration.test_detector_service import OF_NO_HOST, detector
-from tests.integration.test_tracker_service import tracker
+from tests.integration.tracking import tracker
 from tests.places import CACHE, DEMO
 from tests.servers import wait_for
 

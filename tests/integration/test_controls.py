@@ -15,11 +15,11 @@ from facewire import controls, keys
 from facewire.codec import decode
 from facewire.link import connect
 from facewire.messages import Detections, Frame
+from tests.integration.detecting import OF_NO_HOST, detector
 from tests.integration.door import events, put
-from tests.integration.test_capture import capturing, newest
+from tests.integration.filming import capturing, newest
 from tests.integration.test_detector_failover import camera
-from tests.integration.test_detector_service import OF_NO_HOST, detector
-from tests.integration.test_tracker_service import STANDING, door, tracker
+from tests.integration.tracking import STANDING, door, tracker
 from tests.places import CACHE
 from tests.processes import FickleRedis, fickle_redis
 from tests.servers import wait_for

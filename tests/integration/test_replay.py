@@ -19,7 +19,7 @@ from facewire.recording import Entry, read, writing
 from facewire.silence import SHORTEST_S, Silence
 from tests import processes
 from tests.integration.door import DETECT_EVERY, Door, are_reading, events, put
-from tests.integration.test_tracker_service import tracker
+from tests.integration.tracking import tracker
 from tests.places import ROOT
 from tests.processes import environment
 from tests.servers import HUNG_S, program, wait_for

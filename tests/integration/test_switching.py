@@ -8,9 +8,9 @@ from pathlib import Path
 from facewire import keys
 from facewire.link import connect
 from tests.integration.bridge import BASE, CONFIG, bridging, holds, kept, listening
+from tests.integration.detecting import OF_NO_HOST, detector
 from tests.integration.door import put
 from tests.integration.test_controls import detections, frames_on
-from tests.integration.test_detector_service import OF_NO_HOST, detector
 from tests.places import CACHE, DEMO
 from tests.processes import Running, service
 from tests.servers import free_port, wait_for

@@ -12,7 +12,7 @@ from facewire.link import connect
 from facewire.messages import FaceEvent
 from tests import processes
 from tests.integration.door import Door, events, put
-from tests.integration.test_tracker_service import STANDING, door, tracker
+from tests.integration.tracking import STANDING, door, tracker
 from tests.servers import wait_for
 from tests.unit.scene import stamp
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -218,3 +219,13 @@ def camera(
         if running:
             thread.join()
         client.close()
+
+
+def ask(web: Web, path: str) -> socket.socket:
+    """Ask for a stream on a connection that takes little before it is read."""
+    line = socket.socket()
+    line.settimeout(HUNG_S)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    line.connect(("127.0.0.1", web.port))
+    line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return line

@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iot_bridge.commands import FRESH_S, MOST_WAITING, Asked, Commands
 from iot_bridge.switches import Choices, Command, RefusedError, states, understood
-from iot_bridge.topics import Topics
+from iot_bridge.topics import Publication
 
 from facewire.controls import Controls, parse
+from facewire.health import Health
 from facewire.log import open_log
 from facewire.metrics import Metrics
+from tests.unit.ears import Ears, components, seen
+from tests.unit.home import NODE, TOPICS
 from tests.unit.messages import cameras
 
-TOPICS = Topics("facewire", "door-pi")
 CHOICES = Choices(frozenset({"door"}), ("ncnn", "tvm"), 15)
 
 
@@ -149,3 +151,50 @@ def test_a_command_that_had_to_wait_long_is_not_obeyed_any_more(metrics: Metrics
     now_s += FRESH_S
     assert commands.understood(second, CHOICES) is None
     assert refused(metrics, "late_command") == 1
+
+
+# ---- what is said of them
+
+
+def switched(publications: list[Publication]) -> dict[str, str]:
+    names = ("detection", "privacy", "recognition", "detect_every", "backend")
+    return {
+        one.topic.removeprefix("facewire/door-pi/"): one.payload.decode()
+        for one in publications
+        if one.topic.rpartition("/")[2] in names
+    }
+
+
+def test_nothing_is_said_of_switches_until_the_store_says_it_and_then_only_what_changes() -> None:
+    ears = Ears()
+    ears.home.update(seen())
+    ears.home.say_everything()
+    assert switched(ears.take()) == {}
+    ears.home.obey(Controls())
+    assert switched(ears.take()) == {
+        "door/detection": "ON",
+        "door/privacy": "OFF",
+        "recognition": "ON",
+        "detect_every": "0",
+        "backend": "auto",
+    }
+    ears.home.obey(Controls())
+    assert switched(ears.take()) == {}
+    ears.home.obey(Controls(private=frozenset({"door"}), detect_every=4, backend="ncnn"))
+    assert switched(ears.take()) == {"door/privacy": "ON", "detect_every": "4", "backend": "ncnn"}
+    ears.home.update(seen(camera="hall"))
+    assert switched(ears.take()) == {"hall/detection": "ON", "hall/privacy": "OFF"}
+    ears.home.say_everything()
+    assert len(switched(ears.take())) == 7
+
+
+def test_backends_can_be_chosen_once_the_detector_says_which_work() -> None:
+    ears = Ears()
+    detector = Health("detector", "1", 0.0, healthy=True, notes={"usable": "tvm ncnn onnxruntime"})
+    for _ in range(2):
+        ears.home.fare([detector])
+    described = [one for one in ears.take() if one.topic == NODE.config_topic]
+    assert [components(one)["backend_choice"]["ops"] for one in described] == [["auto", "ncnn", "onnxruntime", "tvm"]]
+    ears.home.fare([])
+    assert [one.topic for one in ears.take()] == [TOPICS.health]
+    assert ears.home.choices.backends == ("ncnn", "onnxruntime", "tvm")

@@ -142,3 +142,10 @@ def test_an_answer_that_was_late_can_still_be_taken(release: Event) -> None:
     tensors = guarded.answer(SOON_S)
     assert tensors is not None
     assert guarded.waited_s() == 0
+
+
+def test_a_long_complaint_becomes_one_short_line() -> None:
+    trouble = TroubleError("error", "Traceback:\n  " + "x" * 500)
+
+    assert str(trouble).startswith("error: Traceback: xxx")
+    assert len(str(trouble)) < 200

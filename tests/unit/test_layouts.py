@@ -2,10 +2,7 @@
 
 import json
 import re
-from fractions import Fraction
-from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -18,7 +15,7 @@ from facewire.marked import LIMIT_BYTES, MarkedError
 from facewire.messages import PLACE_NAME
 from facewire.sanity import TAKEN_NAMES
 from facewire.settings import LayoutSettings, load
-from facewire.shapes import Area, Layout, Line, tangled_sides
+from facewire.shapes import Area, Layout, Line
 from tests.places import ROOT
 
 EXAMPLE = ROOT / "config" / "cameras.yaml"
@@ -290,47 +287,3 @@ def test_what_is_marked_is_told_by_numbers_and_a_change_by_names() -> None:
     assert (summary(before), summary(after, ["masks"])) == ("2 zones, 1 mask", "")
     said = "door: zone steps new, zone porch changed, mask window gone; hall: zone porch gone"
     assert (difference(before, after), difference(after, after)) == (said, "")
-
-
-# ---- polygons
-
-
-def slowly_tangled(polygon: list[tuple[float, float]]) -> bool:
-    """Solve for the points that two sides share, in fractions; sides that follow each other may share their corner."""
-    corners = [(Fraction(str(x)), Fraction(str(y))) for x, y in polygon]
-    sides = [*pairwise(corners), (corners[-1], corners[0])]
-    if any(start == end for start, end in sides):
-        return True
-    for first, second in combinations(range(len(sides)), 2):
-        shared = common_points(sides[first], sides[second])
-        allowed = set(sides[first]) & set(sides[second]) if second - first in (1, len(sides) - 1) else set()
-        if shared is None or shared - allowed:
-            return True
-    return False
-
-
-def common_points(first: Any, second: Any) -> set[Any] | None:
-    """Return the points of two sides that are on both; None where they share more than one."""
-    (ax, ay), (bx, by) = first
-    (cx, cy), (dx, dy) = second
-    rx, ry, sx, sy = bx - ax, by - ay, dx - cx, dy - cy
-    denominator = rx * sy - ry * sx
-    if denominator:
-        t = ((cx - ax) * sy - (cy - ay) * sx) / denominator
-        u = ((cx - ax) * ry - (cy - ay) * rx) / denominator
-        return {(ax + t * rx, ay + t * ry)} if 0 <= t <= 1 and 0 <= u <= 1 else set()
-    if (cx - ax) * ry != (cy - ay) * rx:
-        return set()
-    low = max(min((ax, ay), (bx, by)), min((cx, cy), (dx, dy)))
-    high = min(max((ax, ay), (bx, by)), max((cx, cy), (dx, dy)))
-    if low > high:
-        return set()
-    return {low} if low == high else None
-
-
-corners = st.integers(0, 5).map(lambda n: n / 5)
-
-
-@given(st.lists(st.tuples(corners, corners), min_size=3, max_size=6))
-def test_tangled_polygons_are_found_as_a_slow_reference_finds_them(polygon: list[tuple[float, float]]) -> None:
-    assert (tangled_sides(polygon) is not None) == slowly_tangled(polygon)

@@ -1,10 +1,9 @@
-"""Speech with the real programs: espeak-ng speaks, aplay plays, Redis remembers who was greeted."""
+"""Speech with the real programs: what espeak-ng makes of a text, and what becomes of it where an engine fails."""
 
 # ruff: noqa: RUF001  Chinese has commas of its own
-import json
+
 import os
 import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 from iot_bridge.rules.model import Greeting, Speak
-from iot_bridge.settings import BridgeSettings, for_programs
 from iot_bridge.speech.engines import (
     ESPEAK,
     ESPEAK_VOICES,
@@ -23,21 +21,13 @@ from iot_bridge.speech.engines import (
     find_engines,
     named,
 )
-from iot_bridge.speech.outlets import Alsa, OutletError, Webhook
-from iot_bridge.speech.programs import ProgramError, Programs
-from iot_bridge.speech.rates import EVERYBODY_LIMIT, WINDOW_S, Rates
-from iot_bridge.speech.sounds import Sound, read_wav
-from iot_bridge.speech.speaking import Mouth
-from iot_bridge.speech.wording import Language, Utterance, utterance
+from iot_bridge.speech.programs import ProgramError
+from iot_bridge.speech.wording import Language, utterance
 
-from facewire.heartbeat import Heartbeat
-from facewire.link import Link, connect
-from facewire.log import open_log
 from facewire.messages import Person
-from facewire.metrics import Metrics
 from facewire.service import OperatorError
-from tests.integration.speech import SPEAKER, alsa, fake_piper, peak, player, stand_in, voice
-from tests.processes import fickle_redis
+from tests.integration.speaking import found, never, programs, settings
+from tests.integration.speech import fake_piper, peak, stand_in, voice
 from tests.servers import HUNG_S, program, wait_for
 from tests.unit.messages import EVENT
 from tests.unit.test_speech_wording import MORNING
@@ -54,30 +44,6 @@ HOSTILE = [
     "x" * 128,
     "王" * 128,
 ]
-
-
-def settings(**told: Any) -> BridgeSettings:
-    return BridgeSettings(**told)
-
-
-def found(**told: Any) -> Engines:
-    program(ESPEAK)
-    return find_engines(settings(**told))
-
-
-def programs(stop: Event | None = None, beat: Callable[[], None] = lambda: None, **environment: str) -> Programs:
-    return Programs(for_programs() | environment, beat, stop or Event())
-
-
-def said(text: str = "Hello, Anna.", language: Language = "en") -> Utterance:
-    return Utterance(text, language, "Anna", EVENT)
-
-
-def never(engine: str, why: str) -> None:
-    raise AssertionError(f"{engine}: {why}")
-
-
-# ---- engines
 
 
 @pytest.mark.parametrize(
@@ -233,117 +199,3 @@ def test_what_was_asked_for_and_is_not_there_is_refused(
 ) -> None:
     with pytest.raises(OperatorError, match=complaint):
         find_engines(settings(**told), lambda name: f"/usr/bin/{name}" if name in there else None)
-
-
-# ---- outlets
-
-
-def test_aplay_plays_a_greeting_on_the_device_that_was_named(tmp_path: Path) -> None:
-    configuration, heard = alsa(tmp_path)
-    running = programs(ALSA_CONFIG_PATH=str(configuration))
-    sound = Synthesizer(found(), running).sound("Hello, Anna.", "en", never)
-    Alsa(program("aplay"), SPEAKER, running).play(said(), sound)
-    played = read_wav(heard.read_bytes())
-    assert (played.rate_hz, played.channels, played.width_bytes) == (22050, 1, 2)
-    # The last period is filled up with silence.
-    assert played.frames.startswith(sound.frames)
-    assert not any(played.frames[len(sound.frames) :])
-
-
-def test_a_device_that_is_not_there_is_told_and_survived(
-    tmp_path: Path, metrics: Metrics, heartbeat: Heartbeat
-) -> None:
-    configuration, heard = alsa(tmp_path)
-    running = programs(ALSA_CONFIG_PATH=str(configuration))
-    outlet = Alsa(program("aplay"), "unplugged", running)
-    mouth = Mouth(Synthesizer(found(), running), outlet, metrics, heartbeat, open_log("test"), "all is well")
-    assert not mouth.say(said())
-    heartbeat.beat()
-    note = json.loads((tmp_path / "test.json").read_text(encoding="utf-8"))["notes"]["speech"]
-    assert note.startswith("all is well; the last greeting was not heard: ALSA's device unplugged: ")
-    assert note.endswith("No such file or directory")
-    assert metrics.registry.get_sample_value("facewire_test_dropped_total", {"reason": "greeting_failed"}) == 1
-    assert not heard.exists()
-
-
-def test_a_media_player_gets_the_greeting_by_post() -> None:
-    sound = Synthesizer(found(), programs()).sound("你好，伟。", "zh", never)
-    with player() as media:
-        Webhook(media.url).play(Utterance("你好，伟。", "zh", "伟", EVENT), sound)
-        [(path, headers, body)] = media.got
-    assert path == "/play"
-    assert headers["Content-Type"] == "audio/wav"
-    assert headers["Content-Language"] == "zh"
-    assert headers["Idempotency-Key"] == EVENT.id
-    assert json.loads(headers["X-Facewire-Said"])["text"] == "你好，伟。"
-    assert read_wav(body) == sound
-    assert len(body) == 44 + len(sound.frames)
-
-
-@pytest.mark.parametrize("status", [307, 404, 500])
-def test_a_media_player_that_refuses_is_asked_once(status: int) -> None:
-    with player() as media:
-        media.status = status
-        with pytest.raises(OutletError, match=f"status {status}"):
-            Webhook(media.url).play(said(), Sound(22050, 1, 2, b"\x01\x02"))
-        assert len(media.got) == 1
-
-
-def test_a_media_player_that_hangs_or_is_away_is_given_up() -> None:
-    sound = Sound(22050, 1, 2, b"\x01\x02")
-    with player() as media:
-        media.hang.clear()
-        with pytest.raises(OutletError, match="Timeout"):
-            Webhook(media.url, timeout_s=0.5).play(said(), sound)
-    with pytest.raises(OutletError) as caught:
-        Webhook(f"{media.url}?token=sesame").play(said(), sound)
-    assert "sesame" not in str(caught.value)
-
-
-# ---- how often
-
-
-def rates(url: str, heartbeat: Heartbeat, metrics: Metrics, clock: Callable[[], float]) -> Rates:
-    return Rates(Link(connect(url), "store", heartbeat, metrics), clock)
-
-
-def test_nobody_is_greeted_again_too_soon_not_even_after_a_restart(
-    tmp_path: Path, heartbeat: Heartbeat, metrics: Metrics
-) -> None:
-    now = [1_700_000_000.0]
-    with fickle_redis(tmp_path / "store", append_only=True) as server:
-        server.come()
-        first = rates(server.url, heartbeat, metrics, lambda: now[0])
-        assert first.claim("e1", "anna", 300) == "granted"
-        assert first.claim("e1", "anna", 0) == "again", "one event greets once, however often it comes"
-        assert first.claim("e2", "anna", 300) == "too_soon"
-        assert first.claim("e3", "wei", 300) == "granted"
-        server.go()
-        server.come()
-        second = rates(server.url, heartbeat, metrics, lambda: now[0])
-        now[0] += 299
-        assert second.claim("e4", "anna", 300) == "too_soon"
-        now[0] += 1
-        assert second.claim("e5", "anna", 300) == "granted"
-        assert second.claim("e6", "", 300) == "granted"
-        assert second.claim("e7", "", 300) == "too_soon", "who is not known is one"
-
-
-def test_a_party_is_not_greeted_one_by_one(store_url: str, heartbeat: Heartbeat, metrics: Metrics) -> None:
-    now = [1_700_000_000.0]
-    greeted = rates(store_url, heartbeat, metrics, lambda: now[0])
-    verdicts = [greeted.claim(f"e{number}", f"guest {number}", 300) for number in range(EVERYBODY_LIMIT + 3)]
-    assert verdicts == ["granted"] * EVERYBODY_LIMIT + ["too_many"] * 3
-    now[0] += WINDOW_S + 1
-    assert greeted.claim("late", f"guest {EVERYBODY_LIMIT}", 300) == "granted", "who was not greeted may be later"
-
-
-def test_what_is_remembered_does_not_grow_for_ever(store_url: str, heartbeat: Heartbeat, metrics: Metrics) -> None:
-    now = [1_700_000_000.0]
-    greeted = rates(store_url, heartbeat, metrics, lambda: now[0])
-    for number in range(50):
-        assert greeted.claim(f"e{number}", f"guest {number}", 60) == "granted"
-        now[0] += 3600
-    client: Any = connect(store_url)
-    assert client.zcard("greetings") == 1
-    assert client.zcard("greeted") == 24
