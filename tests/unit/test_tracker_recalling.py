@@ -190,6 +190,27 @@ def test_a_lost_face_is_found_elsewhere_if_it_moves_or_looks_like_before_for_sur
     assert (iou(there, tracker._followed.table.xyxy).max() > 0.7) == expected
 
 
+RED, BLUE = (0.2, 0.3, 0.9), (0.9, 0.4, 0.2)
+
+
+@pytest.mark.parametrize(("tint", "expected"), [(RED, True), (BLUE, False)], ids=["its own", "others"])
+def test_a_lost_face_is_found_elsewhere_in_its_own_colours_only(
+    tint: tuple[float, float, float], *, expected: bool
+) -> None:
+    """In gray a stranger's shirt may look like half a face that is hidden just now."""
+    face, other = Walker(200, 150, side=60, frames=range(21), tint=RED), Walker(250, 150, side=60, dx=1, tint=tint)
+    scene = Scene(face, other)
+    texture = scene._faces[0].max(axis=2, keepdims=True)
+    scene._faces[1] = np.asarray(texture * np.array(tint), np.uint8)
+    tracker, truth = make(source=SleepingSource()), Scene(face)
+    for index in range(1, 31):
+        tracker.see(scene.frame(index))
+        if index in (5, 10, 15, 20):
+            tracker.correct(truth.detections(index))
+    there = np.array([other.xyxy(30)])
+    assert (iou(there, tracker._followed.table.xyxy).max() > 0.7) == expected
+
+
 @pytest.mark.parametrize(
     ("off_px", "moved_px", "believed"),
     [((6, 3), (0, 0), True), ((6, 3), (20, 0), False), ((6, 3), (-30, 8), False), ((0, 0), (1, 0), False)],

@@ -13,7 +13,7 @@ from facewire.boxes import Boxes, cxcywh_to_xyxy, iou, points_at
 from tracker.appearance import Describer
 from tracker.kalman import Axes
 from tracker.motion import View
-from tracker.recalling import SURE, TAKEN_IOU, Point, spot, untaken
+from tracker.recalling import SURE, TAKEN_IOU, Point, look_like, spot, untaken
 from tracker.table import Ints, TrackTable
 
 # Cells of so many pixels of the view; by how many of 255 grey levels they change from one frame to the next if
@@ -25,8 +25,6 @@ FEWEST_CELLS = 3
 HEAD_AND_BODY = points_at(np.array(((-0.3, -0.4), (1.3, 1.0), (-0.8, 1.0), (1.8, 4.0))))
 # So many searches a frame, whoever is gone and whatever stirs.
 MOST_SEARCHES = 2
-# Who comes in half covered does not look quite as before.
-LOOKS_FROM = 0.7
 CLEARLY = 0.03
 # What stirs when somebody comes in, or out from behind something, is larger than half a face. Most hands are smaller.
 LEAST_SHARE = 0.5
@@ -80,8 +78,7 @@ def come_back(now: View, stirs: Boxes, gone: TrackTable, taken: Boxes, describer
     seen = [_spotted(now, gone, row, region) for row, region in _asked(gone, stirs, turn)]
     found = [each for each in seen if each.likeness >= SURE]
     places = np.array([each.place for each in found]).reshape(-1, 4)
-    looks = describer.describe(now.colour, cxcywh_to_xyxy(places) * now.scale)
-    known = (looks * gone.look[[each.row for each in found]]).sum(axis=1) >= LOOKS_FROM
+    known = look_like(now, places, gone.look[[each.row for each in found]], describer)
     return _clear([each for each, good in zip(found, untaken(places, taken) & known, strict=True) if good])
 
 

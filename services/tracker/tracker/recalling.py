@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facewire.boxes import Boxes, cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from facewire.pixels import Picture
+from tracker.appearance import Describer, Looks
 from tracker.kalman import Axes
 from tracker.motion import View
 from tracker.sampling import pixels_at
@@ -36,6 +37,8 @@ ALIASES_FROM = 1.6
 LIKE, HALF_LIKE = 0.8, 0.85
 # 99 % of people are so much like they were; one in a thousand is so much like somebody else.
 SURE = 0.9
+# Half hidden, people do not look quite as before; what a few grey pixels take for them looks otherwise.
+LOOKS_FROM = 0.7
 # Where somebody is already, nobody else is searched for.
 TAKEN_IOU = 0.3
 # Who is a little less alike may be of another size than believed.
@@ -103,6 +106,12 @@ def _centred(pixels: Picture) -> NDArray[np.float32]:
 def untaken(place: Places, taken: Boxes) -> NDArray[np.bool_]:
     """Return at which places (N, 4) nobody of those is who are at `taken` (M, 4), (N,)."""
     return np.asarray(iou(cxcywh_to_xyxy(place), taken).max(axis=1, initial=0) <= TAKEN_IOU)
+
+
+def look_like(view: View, place: Places, look: Looks, describer: Describer) -> NDArray[np.bool_]:
+    """Return at which places (N, 4) somebody looks enough like what is known of them, (N, D)."""
+    seen = describer.describe(view.colour, cxcywh_to_xyxy(place) * view.scale)
+    return np.asarray((seen * look).sum(axis=1) >= LOOKS_FROM)
 
 
 def recall(

@@ -5,10 +5,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker import kalman
+from tracker.appearance import Describer
 from tracker.history import History
 from tracker.kalman import Axes
 from tracker.motion import View, in_front
-from tracker.recalling import SURE, Recalled, glances, likeness, recall, untaken
+from tracker.recalling import SURE, Recalled, glances, likeness, look_like, recall, untaken
 from tracker.table import Ints, TrackTable
 
 HIDDEN_MISSES = 3
@@ -26,7 +27,9 @@ STIRS_FROM = 6.0
 Mask = NDArray[np.bool_]
 
 
-def find_again(table: TrackTable, history: History, now: View, now_s: float, flowing: Mask) -> Mask:
+def find_again(
+    table: TrackTable, history: History, now: View, now_s: float, flowing: Mask, describer: Describer
+) -> Mask:
     """Search for faces that flow did not see, or follows and should not; returns who looks like before, (N,).
 
     Args:
@@ -35,6 +38,7 @@ def find_again(table: TrackTable, history: History, now: View, now_s: float, flo
         now: the picture.
         now_s: by the tracker's own clock.
         flowing: (N,) whose motion was seen.
+        describer: says what they look like.
     """
     found, known = np.zeros(len(table), bool), table.patch.any(axis=(1, 2))
     alike = likeness(now, table.patch, table.filter.place)
@@ -45,6 +49,8 @@ def find_again(table: TrackTable, history: History, now: View, now_s: float, flo
         far = _far(table, seen.place, rows)
         good = seen.found & untaken(seen.place, table.xyxy[sure]) & (_stirs(history, now, seen) | ~far)
         good &= ~flowing[rows] | (far & (seen.likeness > alike[rows] + CLEARLY))
+        there = np.flatnonzero(good & far & (table.looks[rows] > 0))
+        good[there] = look_like(now, seen.place[there], table.look[rows[there]], describer)
         rows, place = rows[good], seen.place[good]
         history.bridge(table.id[rows], place - table.filter.place[rows], table.sighted_s[rows], now_s)
         kalman.put(table.filter, rows, place)

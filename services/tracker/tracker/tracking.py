@@ -175,7 +175,9 @@ class CameraTracker:
     def _follow(self, before: Moment, now: View, step_s: float) -> None:
         followed, sees = self._followed, self._source.sees
         self._panned, flowing = move(followed.table, self._source, before, now, self._panned, step_s)
-        found = find_again(followed.table, followed.history, now, followed.now_s, flowing) if sees else flowing
+        found = flowing
+        if sees:
+            found = find_again(followed.table, followed.history, now, followed.now_s, flowing, self._describer)
         hide(followed.table, flowing, found, sees=sees)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
 
