@@ -43,8 +43,7 @@ def newest_tracks(client: redis.Redis, camera: str) -> Tracks | None:
 
 def latest_events(client: redis.Redis, count: int) -> list[StoredEvent]:
     """Return the latest events, newest first."""
-    entries: Any = client.xrevrange(keys.EVENTS.key(), count=count)
-    return _stored(entries)
+    return _stored(raw_events(client, "+", count))
 
 
 def raw_events(client: redis.Redis, end: str, count: int) -> list[Entry]:

@@ -27,6 +27,7 @@ from tests.servers import HUNG_S, wait_for
 
 BASE = "facewire/door-pi"
 CONFIG = "homeassistant/device/facewire_door-pi/config"
+PRIVACY = f"{BASE}/door/privacy"
 GROUP = "iot-bridge"
 JPEG = b"\xff\xd8\xff\xd9"
 

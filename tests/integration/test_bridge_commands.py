@@ -12,11 +12,10 @@ import pytest
 
 from facewire import controls, keys
 from facewire.link import connect
-from tests.integration.bridge import BASE, bridging, components, holds, kept, listening, metrics, stored
+from tests.integration.bridge import BASE, PRIVACY, bridging, components, holds, kept, listening, metrics, stored
 from tests.processes import FickleRedis, fickle_redis
 from tests.servers import free_port, mosquitto, wait_for
 
-PRIVACY = f"{BASE}/door/privacy"
 DETECTION = f"{BASE}/door/detection"
 
 

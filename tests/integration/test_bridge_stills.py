@@ -12,11 +12,9 @@ from PIL import Image
 from facewire import keys
 from facewire.link import connect
 from facewire.messages import Frame
-from tests.integration.bridge import BASE, Room, bridging, components, holds, kept, listening
+from tests.integration.bridge import BASE, PRIVACY, Room, bridging, components, holds, kept, listening
 from tests.integration.door import put
 from tests.servers import wait_for
-
-PRIVACY = f"{BASE}/door/privacy"
 
 
 @pytest.mark.usefixtures("room")

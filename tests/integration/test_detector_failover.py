@@ -14,8 +14,6 @@ import cv2
 import numpy as np
 import pytest
 from capture.demo.truth import CLIP
-from detector.artifacts import Artifacts
-from detector.geometry import InputSize
 from detector.host import cpu_name
 from detector.measuring import Choice, Measurement, save
 from detector.opening import Files
@@ -24,7 +22,7 @@ from facewire import keys
 from facewire.codec import decode
 from facewire.link import connect
 from facewire.messages import Detections, Frame, Tracks
-from facewire.models import model_path
+from tests.integration.detecting import artifacts
 from tests.integration.door import put
 from tests.places import CACHE, DEMO, MODELS, ROOT
 from tests.processes import Running, service
@@ -102,10 +100,6 @@ def _show(url: str, picture: np.ndarray, stopped: Callable[[float], bool]) -> No
             bus.zadd(keys.CAMERAS, {"door": time.time()})
         put(bus, keys.FRAMES, Frame("door", seq, time.time_ns(), width, height, "bgr24", picture.tobytes()))
         seq += 1
-
-
-def artifacts(cache: Path) -> Artifacts:
-    return Artifacts(model_path(MODELS, "yunet"), InputSize(320, 256), 1, cache)
 
 
 @pytest.fixture

@@ -165,6 +165,17 @@ def test_where_a_lost_face_was_meanwhile_is_filled_in() -> None:
     assert not any(moment.place[0].any() for moment in moments)
 
 
+def goes_on_with(scene: Scene, face: Walker, other: Walker) -> bool:
+    """Return whether a face that is detected, and then gone, is found in the other one."""
+    tracker, truth = make(source=SleepingSource()), Scene(face)
+    for index in range(1, 31):
+        tracker.see(scene.frame(index))
+        if index in (5, 10, 15, 20):
+            tracker.correct(truth.detections(index))
+    there = np.array([other.xyxy(30)])
+    return bool(iou(there, tracker._followed.table.xyxy).max() > 0.7)
+
+
 def hung(picture_px: np.ndarray, *, veil: float) -> np.ndarray:
     """Return a picture of a face as another sees it: some of it is noise."""
     noise = smooth(np.random.default_rng(2), picture_px.shape[0], picture_px.shape[1], grain=3)
@@ -181,13 +192,7 @@ def test_a_lost_face_is_found_elsewhere_if_it_moves_or_looks_like_before_for_sur
     other = Walker(270 - 20 * dx, 150, side=60, dx=dx)
     scene = Scene(face, other)
     scene._faces[1] = hung(scene._faces[0], veil=veil)
-    tracker, truth = make(source=SleepingSource()), Scene(face)
-    for index in range(1, 31):
-        tracker.see(scene.frame(index))
-        if index in (5, 10, 15, 20):
-            tracker.correct(truth.detections(index))
-    there = np.array([other.xyxy(30)])
-    assert (iou(there, tracker._followed.table.xyxy).max() > 0.7) == expected
+    assert goes_on_with(scene, face, other) == expected
 
 
 RED, BLUE = (0.2, 0.3, 0.9), (0.9, 0.4, 0.2)
@@ -202,13 +207,7 @@ def test_a_lost_face_is_found_elsewhere_in_its_own_colours_only(
     scene = Scene(face, other)
     texture = scene._faces[0].max(axis=2, keepdims=True)
     scene._faces[1] = np.asarray(texture * np.array(tint), np.uint8)
-    tracker, truth = make(source=SleepingSource()), Scene(face)
-    for index in range(1, 31):
-        tracker.see(scene.frame(index))
-        if index in (5, 10, 15, 20):
-            tracker.correct(truth.detections(index))
-    there = np.array([other.xyxy(30)])
-    assert (iou(there, tracker._followed.table.xyxy).max() > 0.7) == expected
+    assert goes_on_with(scene, face, other) == expected
 
 
 @pytest.mark.parametrize(

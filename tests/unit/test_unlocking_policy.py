@@ -6,16 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from iot_bridge.locks.evidence import Look, Moment, Shown
+from iot_bridge.locks.evidence import Look, Shown
 from iot_bridge.locks.model import Evidence, Unlocking
 from iot_bridge.locks.policy import judge
 
 from facewire.audit import Reason
 from facewire.messages import Track
-from tests.unlocking.fakes import SECOND, START_NS
+from tests.unlocking.fakes import NOW, SECOND, UNLOCKING
 
-NOW = Moment(START_NS, 100 * SECOND, "boot")
-UNLOCKING = Unlocking(("Ada", "Ben"), ("door",))
 TRACK = Track(7, (0.0, 0.0, 100.0, 140.0), 0.9, "confirmed", 9, (0.0, 0.0))
 GOOD = [
     Look(

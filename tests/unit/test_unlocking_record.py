@@ -4,13 +4,9 @@ from dataclasses import replace
 
 import pytest
 from iot_bridge.locks.evidence import Moment
-from iot_bridge.locks.model import Unlocking
 from iot_bridge.locks.record import Record, failed, is_cooling_down, is_locked_out, opened, restored, stored
 
-from tests.unlocking.fakes import SECOND, START_NS, Clock
-
-NOW = Moment(START_NS, 100 * SECOND, "boot")
-UNLOCKING = Unlocking(("Ada", "Ben"), ("door",))
+from tests.unlocking.fakes import NOW, SECOND, START_NS, UNLOCKING, Clock
 
 
 def test_failures_count_for_a_while_and_lock_out_for_a_while() -> None:

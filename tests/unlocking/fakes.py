@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from iot_bridge.locks.evidence import Moment
 from iot_bridge.locks.line import LockLine
 from iot_bridge.locks.memory import StoreMemory
+from iot_bridge.locks.model import Unlocking
 from iot_bridge.locks.opening import Outcome
 from iot_bridge.topics import Publication
 
@@ -14,6 +15,8 @@ from facewire.link import RedisAwayError
 
 START_NS = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
+NOW = Moment(START_NS, 100 * SECOND, "boot")
+UNLOCKING = Unlocking(("Ada", "Ben"), ("door",))
 PIN = b"246810"
 FAULTS_OF_CLAIMS = ("claim_fails", "claim_lost", "slow", "slower", "jump")
 FAULTS = (*FAULTS_OF_CLAIMS, "grant_fails", "grant_lost", "hung", "away", "unconfirmed")
