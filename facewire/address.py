@@ -22,7 +22,7 @@ _CAMERA_SCHEMES = frozenset(("rtsp", "rtsps", "http", "https"))
 _VIDEO_PATH = re.compile(
     r"[\w ./+()-]+\.(?:mp4|m4v|mkv|webm|mov|avi|mpg|mpeg|mjpg|mjpeg|wmv|3gp|ogv|gif|h264|h265|hevc)", re.IGNORECASE
 )
-_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
+_IN_TEXT = re.compile(r"[^\s()<>'\"`=,]*://\S*")
 _BEHIND_IN_TEXT = "'\"`<>(){},.;:!"
 
 
@@ -45,6 +45,11 @@ def shown(address: str) -> str:
     if scheme in _CAMERA_SCHEMES and _is_cut(authority, host, port, behind):
         return ADDRESS
     return f"{scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
+
+
+def shown_server(address: str) -> str:
+    """Return `host:port` of an address with a scheme; the kind alone where that may hold a secret."""
+    return shown(address).rpartition("://")[2]
 
 
 def shown_path(path: str) -> str:

@@ -244,7 +244,7 @@ MISTAKES: list[tuple[str, str, str, bool]] = [
     (webhook("url: http://a, timeout_s: 31"), "14:45", "expected seconds, from 0.1 to 30, found '31'", True),
     (webhook("url: http://a, retries: 11"), "14:43", "expected a whole number from 0 to 10, found '11'", True),
     (webhook("url: http://a, secret_env: my key"), "14:46", "expected the name of a variable, as WEBHOOK_KEY", True),
-    (webhook("url: http://a, secret_env: EMPTY"), "14:46", "environment that is set, found EMPTY, which is not", False),
+    (webhook("url: http://a, secret_env: EMPTY"), "14:46", "environment that is set, found one that is not", False),
     # Greetings.
     ("greeting: {language: de}\n", "1:22", "expected one of en, zh, found 'de'", True),
     ("greeting: {people: {anyone: Hi}}\n", "1:21", "expected the name of one person", True),

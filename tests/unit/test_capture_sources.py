@@ -141,13 +141,6 @@ def test_no_complaint_shows_what_was_given(secret: str, variable: str, form: str
     assert MARK not in said.getvalue()
 
 
-@given(user=SECRETS, password=SECRETS, token=SECRETS)
-def test_a_shown_url_has_neither_user_nor_password_nor_query(user: str, password: str, token: str) -> None:
-    uri = f"rtsp://{user}:{password}@camera.lan/stream?token={token.replace('@', '')}"
-
-    assert Source("door", "network", uri).shown == "rtsp://camera.lan/stream"
-
-
 def test_a_name_that_a_topic_has_ends_capture_with_one_line_that_says_which_are_taken(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
