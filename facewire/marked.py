@@ -52,9 +52,9 @@ class Marked:
         """
         raise _error(self.path, self.node.start_mark, f"expected {expected}, found {found or _shown(self.node, hidden=self.hidden)}")
 
-    def hide(self) -> "Marked":
-        """Return this part as one that no complaint repeats."""
-        return replace(self, hidden=True)
+    def hide(self, *, hidden: bool = True) -> "Marked":
+        """Return this part as one that no complaint repeats, or, not `hidden`, that complaints may repeat."""
+        return replace(self, hidden=hidden)
 
     def mapping(self, expected: str, *, most: int) -> dict[str, tuple["Marked", "Marked"]]:
         """Return each key's name with the key and its value; nothing is a mapping without keys.
@@ -251,8 +251,8 @@ def _shown(node: yaml.Node, *, hidden: bool) -> str:
     value = str(node.value)
     if kind == "str":
         return "another text" if hidden or _may_be_secret(value) else repr(value[:SHOWN_CHARACTERS])
-    text = "what" if hidden else f"{value[:SHOWN_CHARACTERS]!r}, which"
-    return f"{text} YAML takes for {_KINDS.get(kind, kind)}"
+    text = "a value" if hidden else repr(value[:SHOWN_CHARACTERS])
+    return f"{text}, which YAML takes for {_KINDS.get(kind, kind)}"
 
 
 def _may_be_secret(text: str) -> bool:

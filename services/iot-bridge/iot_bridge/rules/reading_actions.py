@@ -137,6 +137,7 @@ def _unlock(marked: Marked, when: When, book: Rulebook) -> UnlockDoor:
 def _webhook(marked: Marked, around: Surroundings) -> CallWebhook:
     # Its address and its key's name may be secrets, or be written where the other belongs.
     parts = marked.hide().fields("a webhook", ("url",), ("timeout_s", "retries", "secret_env"))
+    parts |= {key: parts[key].hide(hidden=False) for key in ("timeout_s", "retries") if key in parts}
     plain = CallWebhook("")
     secret_env = (
         parts["secret_env"].text("the name of a variable, as WEBHOOK_KEY", VARIABLE) if "secret_env" in parts else None
