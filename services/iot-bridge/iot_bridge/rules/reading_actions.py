@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Literal
 from urllib.parse import urlsplit
 
+from facewire.given import flaw
 from facewire.marked import Marked
 from iot_bridge.rules.fence import A_TOPIC, Fence, is_topic
 from iot_bridge.rules.filling import PUBLISH_FIELDS, SPEAK_FIELDS, unknown_field
@@ -142,8 +143,12 @@ def _webhook(marked: Marked, around: Surroundings) -> CallWebhook:
     secret_env = (
         parts["secret_env"].text("the name of a variable, as WEBHOOK_KEY", VARIABLE) if "secret_env" in parts else None
     )
-    if secret_env and around.secret(secret_env) is None:
-        parts["secret_env"].refuse("a variable of the bridge's environment that is set", "one that is not")
+    if secret_env:
+        key = around.secret(secret_env)
+        if key is None:
+            parts["secret_env"].refuse("a variable of the bridge's environment that is set", "one that is not")
+        if flaw(key):
+            parts["secret_env"].refuse("a variable with a text", f"{secret_env}, which {flaw(key)}")
     return CallWebhook(
         url=_url(parts["url"]),
         timeout_s=parts["timeout_s"].number("seconds, from 0.1 to 30", 0.1, 30)
