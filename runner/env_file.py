@@ -22,6 +22,8 @@ QUOTING = "put the value between single quotes"
 _NAME = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*[=:][ \t]*")
 _USED = re.compile(r"\$\{([A-Z][A-Z0-9_]*)")
 _DOLLAR = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$")
+_ESCAPE = re.compile(r'\\(?!")')
+_QUOTE_ESCAPED = re.compile(r"""\\['"]""")
 # `# a comment` has a blank behind its sign, a password seldom; of a secret anything is told.
 _COMMENT = re.compile(r"\s+#(?=\S)")
 _ANY_COMMENT = re.compile(r"\s+#")
@@ -131,7 +133,7 @@ def _entry(text: str, found: re.Match[str], line: int, end: int) -> tuple[Entry,
         problem = f"is cut at its ` #`; {QUOTING}" if cut else ""
         value = _ANY_COMMENT.split(raw, maxsplit=1)[0].strip()
         return Entry(line, name, value, problem=problem), end + 1
-    closing = re.compile(r"'" if quote == "'" else r'(?<!\\)"').search(text, begin + 1)
+    closing = re.compile(rf"(?<!\\){quote}").search(text, begin + 1)
     if closing is None:
         return Entry(line, name, "", quote, "has a quote that never ends"), end + 1
     value, after = text[begin + 1 : closing.start()], _line_end(text, closing.end())
@@ -144,6 +146,9 @@ def _of_value(entry: Entry, given: set[str]) -> Iterator[str]:
     wrong = flaw(entry.value, lines=entry.name in SEVERAL_LINES)
     if wrong:
         yield wrong
+    escapes = {'"': _ESCAPE, "": _QUOTE_ESCAPED}.get(entry.quote)
+    if escapes and escapes.search(entry.value):
+        yield f"has a backslash, which means something else to compose; {QUOTING}"
     # Between single quotes nothing is replaced.
     dollars = () if entry.quote == "'" else _DOLLAR.finditer(entry.value)
     if any(found[0] != "$$" and found[1] not in given for found in dollars):
