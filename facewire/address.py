@@ -12,13 +12,14 @@ ADDRESS = "an address"
 SOCKET = "a unix socket"
 FILE = "a file"
 
-_SCHEMES = frozenset(
-    "rtsp rtsps rtmp rtmps rtp udp srt http https ws wss mqtt mqtts tcp ssl tls redis rediss ftp".split()
+_CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https")
+_OTHER_SCHEMES = ("rtmp", "rtmps", "rtp", "udp", "tcp", "ftp", "ws", "wss", "mqtt", "mqtts", "ssl", "tls", "redis")
+_SCHEMES = frozenset((*_CAMERA_SCHEMES, *_OTHER_SCHEMES, "rediss"))
+_HOST = re.compile(
+    r"\[(?P<v6>[0-9A-Fa-f:.]+)(?:%[\w.%-]*)?\](?::(?P<port6>\d{1,5}))?|(?P<name>[\w.-]+)(?::(?P<port>\d{0,5}))?"
 )
-_HOST = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)(?:%[\w.%-]*)?\](?::(?P<port6>\d{1,5}))?|(?P<name>[\w.-]+)(?::(?P<port>\d{0,5}))?")
 # `rtsp://admin:12` is what is left of `rtsp://admin:12 #4@camera/`; these ports are no parts of passwords.
 _USUAL_PORTS = frozenset((80, 81, 88, 322, 443, 554, 1935, 1984, 5000, 5443, 8000, 8080, 8081, 8123, 8443, 8554, 8555))
-_CAMERA_SCHEMES = frozenset(("rtsp", "rtsps", "http", "https"))
 _VIDEO_PATH = re.compile(
     r"[\w ./+()-]+\.(?:mp4|m4v|mkv|webm|mov|avi|mpg|mpeg|mjpg|mjpeg|wmv|3gp|ogv|gif|h264|h265|hevc)", re.IGNORECASE
 )

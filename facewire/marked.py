@@ -50,7 +50,11 @@ class Marked:
         Raises:
             MarkedError: always.
         """
-        raise _error(self.path, self.node.start_mark, f"expected {expected}, found {found or _shown(self.node, hidden=self.hidden)}")
+        raise _error(
+            self.path,
+            self.node.start_mark,
+            f"expected {expected}, found {found or _shown(self.node, hidden=self.hidden)}",
+        )
 
     def hide(self, *, hidden: bool = True) -> "Marked":
         """Return this part as one that no complaint repeats, or, not `hidden`, that complaints may repeat."""

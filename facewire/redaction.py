@@ -33,7 +33,7 @@ def remember(*secrets: str) -> None:
 def remember_address(text: str) -> None:
     """Take note of the secret parts of each address in a text: password, path, query and fragment."""
     for part in re.split(r"\s|,(?=[\w -]+=)", text):
-        scheme, separator, rest = part.partition("://")
+        _scheme, separator, rest = part.partition("://")
         rest = rest if separator else part
         userinfo, at, _ = rest.rpartition("@")
         if not separator and not at:

@@ -36,14 +36,14 @@ class Told:
     Args:
         by: reads and checks the text; its complaints must not repeat it.
         example: what would be right.
-        secret: `word` for a password, which is taken as it is, with blanks and quotes; `address` for what may hold one.
+        holds: `password` for one, which is taken as it is, with blanks and quotes; `address` for what may hold one.
         lines: whether the text may have several lines.
         oddity: says why a text may be not what its author wrote.
     """
 
     by: "Field[Any]"
     example: object
-    secret: Literal["", "word", "address"] = ""
+    holds: Literal["", "password", "address"] = ""
     lines: bool = False
     oddity: Callable[[str], str] = oddity
 
@@ -121,7 +121,7 @@ def load(kind: type[S], told: Mapping[str, str] | None = None) -> S:
     flawed = {name: flaw(text, lines=known[name].lines) for name, text in given.items()}
     if any(flawed.values()):
         stop_operator("; ".join(f"{name.upper()}: {why}" for name, why in flawed.items() if why))
-    tidied = {name: text if known[name].secret == "word" else tidy(text) for name, text in given.items()}
+    tidied = {name: text if known[name].holds == "password" else tidy(text) for name, text in given.items()}
     schema = Schema.from_dict({name: setting.by for name, setting in known.items()})
     try:
         values = schema(unknown=EXCLUDE).load({name: text for name, text in tidied.items() if text})
@@ -135,9 +135,9 @@ def load(kind: type[S], told: Mapping[str, str] | None = None) -> S:
 
 def _remember(given: Mapping[str, str], known: Mapping[str, Told]) -> None:
     for name, text in given.items():
-        if known[name].secret == "word":
+        if known[name].holds == "password":
             remember(text)
-        elif known[name].secret == "address":
+        elif known[name].holds == "address":
             remember_address(text)
 
 

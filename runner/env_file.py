@@ -146,9 +146,9 @@ def _of_value(entry: Entry, given: set[str]) -> Iterator[str]:
     wrong = flaw(entry.value, lines=entry.name in SEVERAL_LINES)
     if wrong:
         yield wrong
-    escapes = {'"': _ESCAPE, "": _QUOTE_ESCAPED}.get(entry.quote)
+    escapes = {'"': _ESCAPE, "'": _QUOTE_ESCAPED}.get(entry.quote)
     if escapes and escapes.search(entry.value):
-        yield f"has a backslash, which means something else to compose; {QUOTING}"
+        yield "has a backslash that compose leaves out, or takes for the beginning of another sign"
     # Between single quotes nothing is replaced.
     dollars = () if entry.quote == "'" else _DOLLAR.finditer(entry.value)
     if any(found[0] != "$$" and found[1] not in given for found in dollars):

@@ -82,7 +82,7 @@ def test_the_example_names_what_compose_reads_and_nothing_else() -> None:
     assert set(settable()) <= env_file.known_names()
 
 
-def test_every_value_of_the_example_is_right(tmp_path: Path) -> None:
+def test_every_value_of_the_example_is_right() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     text = re.sub(r"(?m)^#(?=[A-Z0-9_]+=)", "", example)
 

@@ -48,7 +48,7 @@ def test_no_part_of_a_secret_is_shown(form: str, scheme: str, host: str, secret:
     if form.startswith(("{scheme}://", "unix://")) and not any(character.isspace() for character in address):
         assert MARK.lower() not in without_secrets(f"cannot open '{address}', which is away").lower()
     for kind in ("network", "file"):
-        assert MARK not in Source("door", kind, address).shown  # type: ignore[arg-type]
+        assert MARK not in Source("door", kind, address).shown
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,18 @@ def test_a_path_is_shown_where_it_is_a_file_or_can_be_nothing_else(tmp_path: Pat
 
 def test_a_camera_address_that_was_cut_is_noticed() -> None:
     assert looks_cut("rtsp://admin:12")
-    for whole in ("rtsp://cam:8554", "rtsp://10.0.0.2:12", "rtsp://cam.lan:12", "rtsp://cam:12/x", "demo", "http://cam"):
+    for whole in (
+        "rtsp://cam:8554",
+        "rtsp://10.0.0.2:12",
+        "rtsp://cam.lan:12",
+        "rtsp://cam:12/x",
+        "demo",
+        "http://cam",
+    ):
         assert not looks_cut(whole)
 
 
-@given(st.text(string.ascii_letters + "é\"\\%/ &", min_size=6, max_size=20))
+@given(st.text(string.ascii_letters + 'é"\\%/ &', min_size=6, max_size=20))
 def test_a_known_secret_is_hidden_however_it_is_written(secret: str) -> None:
     remember(secret)
 
@@ -119,7 +126,9 @@ def test_a_known_secret_is_hidden_however_it_is_written(secret: str) -> None:
 
 
 def test_the_secret_parts_of_addresses_are_known_in_any_text() -> None:
-    remember_address("door=rtsp://user:sesame-1@host/sesame-path?k=sesame-2,hall=http://h/?t=sesame%2D3 ha:sesame-4@host")
+    remember_address(
+        "door=rtsp://user:sesame-1@host/sesame-path?k=sesame-2,hall=http://h/?t=sesame%2D3 ha:sesame-4@host"
+    )
 
     for secret in ("sesame-1", "/sesame-path", "sesame-2", "sesame-3", "sesame%2D3", "sesame-4"):
         assert "sesame" not in safe(f"the server says: {secret} is wrong")

@@ -98,7 +98,9 @@ def test_the_script_needs_python_alone_and_ends_with_2_over_a_mistake(tmp_path: 
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="left out: docker compose is not installed")
-@pytest.mark.parametrize("value", ["green $apple #7 tree", "pa$$word", "a 'b", "plain", "a\"b'", "Zoë #1", "a\\nb", "it\\'s", "a\\", " x"])
+@pytest.mark.parametrize(
+    "value", ["green $apple #7 tree", "pa$$word", "a 'b", "plain", "a\"b'", "Zoë #1", "a\\nb", "it\\'s", "a\\", " x"]
+)
 @pytest.mark.parametrize("quote", ["", "'", '"'])
 def test_compose_passes_on_unchanged_what_was_left_alone(tmp_path: Path, value: str, quote: str) -> None:
     file, compose = tmp_path / "env", tmp_path / "compose.yml"

@@ -79,7 +79,7 @@ class BridgeSettings(LayoutSettings):
     """Host or path alone, once the settings are made: what else MQTT_HOST says is in the fields that follow."""
     mqtt_port: Annotated[int, Told(PORT, 1883)] = 1883
     mqtt_username: Annotated[str, Told(String(), "facewire")] = field(default="", repr=False)
-    mqtt_password: Annotated[str, Told(String(), "the broker's password", "word")] = field(default="", repr=False)
+    mqtt_password: Annotated[str, Told(String(), "the broker's password", "password")] = field(default="", repr=False)
     mqtt_tls: Annotated[bool, Told(Boolean(), "true")] = False
     mqtt_ca_file: Annotated[Path | None, Told(PATH, "/etc/ssl/my-ca.pem")] = None
     mqtt_cert_file: Annotated[Path | None, Told(PATH, "/etc/ssl/door-pi.pem")] = None

@@ -129,7 +129,9 @@ def _unlocking(marked: Marked, around: Surroundings) -> Unlocking:
             live_score=number("live_score", LEAST_LIVE, 1, plain.evidence.live_score),
             face_px=number("face_px", LEAST_FACE_PX, 2000, plain.evidence.face_px),
         ),
-        second_factor=choice(_factor(parts["second_factor"]), FACTORS) if "second_factor" in parts else plain.second_factor,
+        second_factor=choice(_factor(parts["second_factor"]), FACTORS)
+        if "second_factor" in parts
+        else plain.second_factor,
         cooldown_s=number("cooldown_s", 1, 86_400, plain.cooldown_s),
         failures=whole(parts["failures"], "a whole number from 1 to 100", 1, 100)
         if "failures" in parts
