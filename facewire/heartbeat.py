@@ -13,6 +13,7 @@ import redis
 
 from facewire import health, keys
 from facewire.metrics import Metrics
+from facewire.redaction import safe
 
 BEAT_EVERY_S = 1.0
 EXPIRE_S = 10
@@ -134,7 +135,8 @@ class Heartbeat:
         now_s = self._clock()
         with self._state:
             stuck = any(now_s - beaten_s > health.STALE_S for beaten_s in self._loops.values())
-            waiting, notes = list(self._waiting.values()), dict(self._notes)
+            waiting = [safe(why) for why in self._waiting.values()]
+            notes = {name: safe(text) for name, text in self._notes.items()}
         if stuck or self._closed:
             return
         self._written_s = now_s

@@ -1,32 +1,38 @@
 """Structured logs: one JSON object a line in containers, readable lines on a terminal."""
 
 import logging
-import re
 import sys
+from collections.abc import Mapping
 from typing import Literal
 
 import structlog
 
+from facewire.redaction import safe
+
 LogFormat = Literal["json", "console"]
 Log = structlog.stdlib.BoundLogger
-
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
-
-
-def without_credentials(text: str) -> str:
-    """Return the text with the user and password of every URL in it replaced by `***`."""
-    return _USERINFO.sub("***@", text)
+OURS = ("level", "timestamp", "service")
+"""Fields that hold nothing from outside."""
 
 
-def _redact(_logger: object, _method: str, line: str) -> str:
-    # The finished line, so that a traceback's last words are covered too.
-    return without_credentials(line)
+def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {name: value if name in OURS else _without_secrets(value) for name, value in event.items()}
+
+
+def _without_secrets(value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {name: _without_secrets(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(each) for each in value]
+    return safe(str(value))
 
 
 def open_log(service: str, level: str = "INFO", form: LogFormat = "json") -> Log:
     """Set up logging for this process and return the service's logger; lines go to standard error."""
     rendering: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [structlog.processors.JSONRenderer(ensure_ascii=False)]
         if form == "json"
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
     )
@@ -34,8 +40,10 @@ def open_log(service: str, level: str = "INFO", form: LogFormat = "json") -> Log
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # Before secrets are taken out: an error's text may hold some.
+            structlog.processors.format_exc_info,
+            _redact,
             *rendering,
-            _redact,  # type: ignore[list-item]  # after the renderer, the event is its line
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -6,7 +6,7 @@ aliases (a few lines can stand for billions), tags, deep nesting, keys that come
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,8 +15,10 @@ import yaml
 LIMIT_BYTES = 65_536
 DEEPEST = 12
 SHOWN_CHARACTERS = 40
+MIXED_CHARACTERS = 8
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?")
 _PLAIN = "tag:yaml.org,2002:"
+_PYTHON = f"{_PLAIN}python/"
 
 
 class MarkedError(ValueError):
@@ -25,10 +27,17 @@ class MarkedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """One part of a file and where it stands."""
+    """One part of a file and where it stands.
+
+    Args:
+        path: the file.
+        node: the part.
+        hidden: whether what stands here and below may be secret, so that no complaint repeats it.
+    """
 
     path: Path
     node: yaml.Node
+    hidden: bool = False
 
     @property
     def is_nothing(self) -> bool:
@@ -41,7 +50,15 @@ class Marked:
         Raises:
             MarkedError: always.
         """
-        raise _error(self.path, self.node.start_mark, f"expected {expected}, found {found or _shown(self.node)}")
+        raise _error(
+            self.path,
+            self.node.start_mark,
+            f"expected {expected}, found {found or _shown(self.node, hidden=self.hidden)}",
+        )
+
+    def hide(self, *, hidden: bool = True) -> "Marked":
+        """Return this part as one that no complaint repeats, or, not `hidden`, that complaints may repeat."""
+        return replace(self, hidden=hidden)
 
     def mapping(self, expected: str, *, most: int) -> dict[str, tuple["Marked", "Marked"]]:
         """Return each key's name with the key and its value; nothing is a mapping without keys.
@@ -57,11 +74,12 @@ class Marked:
             self.refuse(f"{expected}, {most} at the most", f"{len(self.node.value)} of them")
         found: dict[str, tuple[Marked, Marked]] = {}
         for key_node, value_node in self.node.value:
-            key = Marked(self.path, key_node)
+            key = replace(self, node=key_node)
             name = key.text("a name")
             if name in found:
-                key.refuse("each name once", f"{name} again, after line {found[name][0].node.start_mark.line + 1}")
-            found[name] = (key, Marked(self.path, value_node))
+                again = "one" if self.hidden else name
+                key.refuse("each name once", f"{again} again, after line {found[name][0].node.start_mark.line + 1}")
+            found[name] = (key, replace(self, node=value_node))
         return found
 
     def fields(self, expected: str, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, "Marked"]:
@@ -94,7 +112,7 @@ class Marked:
         if not least <= count <= most:
             wanted = f"{least}" if least == most else f"{least} to {most}" if least else f"{most} at the most"
             self.refuse(f"{expected}, {wanted}", f"{count}")
-        return [Marked(self.path, each) for each in self.node.value]
+        return [replace(self, node=each) for each in self.node.value]
 
     def text(self, expected: str, pattern: re.Pattern[str] | None = None) -> str:
         """Return a text.
@@ -168,7 +186,7 @@ def read(path: Path) -> Marked | None:
         raise _error(path, error.problem_mark, f"expected plain YAML, found {error.problem}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _error(path, mark, f"expected YAML, found what is none: {error.problem or error.context}") from None
+        raise _error(path, mark, f"expected YAML, found what is none: {_problem(error)}") from None
     return None if root is None else Marked(path, root)
 
 
@@ -188,7 +206,7 @@ class _Composer(yaml.SafeLoader):
         if event.anchor is not None:
             raise _UnwantedError(problem="an anchor (&) or alias (*)", problem_mark=event.start_mark)
         if getattr(event, "tag", None) is not None:
-            raise _UnwantedError(problem=f"the tag {event.tag}", problem_mark=event.start_mark)
+            raise _UnwantedError(problem=f"the tag {_tag(event.tag)}", problem_mark=event.start_mark)
         if self._depth >= DEEPEST:
             raise _UnwantedError(problem=f"more than {DEEPEST} levels", problem_mark=event.start_mark)
         self._depth += 1
@@ -216,7 +234,17 @@ def _place(before: bytes) -> str:
     return f"{len(lines)}:{len(lines[-1]) + 1}"
 
 
-def _shown(node: yaml.Node) -> str:
+def _tag(tag: str) -> str:
+    # What begins with `!` need not be meant for a tag: it may be a password.
+    return tag if tag.startswith(_PYTHON) else "that a `!` makes; quotes make it a text"
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    # The one thing that PyYAML quotes at length is the handle of a tag, which may be as little meant for one.
+    return (error.problem or error.context or "").partition(" handle ")[0]
+
+
+def _shown(node: yaml.Node, *, hidden: bool) -> str:
     kind = node.tag.removeprefix(_PLAIN)
     if isinstance(node, yaml.SequenceNode):
         return f"a list of {len(node.value)}"
@@ -224,10 +252,19 @@ def _shown(node: yaml.Node) -> str:
         return "a mapping" if node.value else "an empty mapping"
     if kind == "null":
         return "nothing"
-    text = repr(str(node.value)[:SHOWN_CHARACTERS])
+    value = str(node.value)
     if kind == "str":
-        return text
+        return "another text" if hidden or _may_be_secret(value) else repr(value[:SHOWN_CHARACTERS])
+    text = "a value" if hidden else repr(value[:SHOWN_CHARACTERS])
     return f"{text}, which YAML takes for {_KINDS.get(kind, kind)}"
+
+
+def _may_be_secret(text: str) -> bool:
+    if "://" in text or "@" in text:
+        return True
+    # A password, or a token, as people are told to choose them.
+    mixed = any(each.isdigit() for each in text) and any(each.isalpha() for each in text)
+    return mixed and len(text) >= MIXED_CHARACTERS and not any(each.isspace() for each in text)
 
 
 _KINDS = {"bool": "yes or no (quotes make it a text)", "int": "a number", "float": "a number", "timestamp": "a date"}

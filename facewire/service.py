@@ -77,6 +77,9 @@ def running(name: str, settings: S, *, watchdog: bool = True, signals: bool = Tr
         stop=stop,
         mistakes=SimpleQueue(),
     )
+    for oddity in settings.oddities:
+        log.warning("a setting looks odd", setting=oddity)
+    heartbeat.note("settings", "; ".join(settings.oddities))
     log.info("started", python=sys.version.split()[0], pid=os.getpid())
     try:
         yield service

@@ -15,6 +15,7 @@ from runner import options, plan
 def main() -> int:
     """Run the stack; returns what the first process that ended returned."""
     asked = options.parse(sys.argv[1:])
+    plan.check_environment()
     processes = parse_procfile((plan.ROOT / "Procfile").read_text(encoding="utf-8")).processes
     for folder in ("store", "mqtt", "cache"):
         (plan.KEPT / folder).mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,13 @@
 
 import os
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from facewire.given import flaw
+from facewire.settings import stop_operator
+from runner import env_file
 from runner.options import Options
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,6 +17,9 @@ KEPT = ROOT / ".facewire"
 
 MQTT_PORT, WEB_PORT, FIRST_METRICS_PORT = 1883, 8080, 9101
 PYTHON_SERVICES = ("capture", "detector", "tracker", "iot-bridge", "web")
+
+NEARLY = 0.85
+"""So alike to a setting's name is none by chance, as those of shells and desktops are."""
 
 # Frames are 0.9 MB: by default glibc maps and unmaps each, and page faults cost more than the copy (measured:
 # `scripts/bench bus`). One arena is enough for services that do one thing at a time.
@@ -48,6 +55,18 @@ def free_port(wanted: int, taken: frozenset[int] = frozenset()) -> int:
         if port not in taken:
             return port
     raise OSError("no free port on the loopback interface")
+
+
+def check_environment() -> None:
+    """End the process over a setting that no service could read; warn of names that are nearly a setting's."""
+    known = sorted(env_file.known_names())
+    flawed = {name: flaw(os.environ.get(name, ""), lines=name in env_file.SEVERAL_LINES) for name in known}
+    if any(flawed.values()):
+        stop_operator("; ".join(f"{name}: {why}" for name, why in flawed.items() if why))
+    for name in sorted(os.environ.keys() - set(known)):
+        near = env_file.nearest(name, known, NEARLY)
+        if near:
+            print(f"facewire: {name} is read by nobody; is {near} meant?", file=sys.stderr)
 
 
 def make(options: Options, run_dir: Path, names: list[str]) -> Plan:

@@ -8,6 +8,7 @@ from threading import Event
 import hypothesis
 import pytest
 
+from facewire import redaction
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, connect
 from facewire.log import open_log
@@ -26,6 +27,12 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("facewire")
+
+
+@pytest.fixture(autouse=True)
+def known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test's secrets are known in the next."""
+    monkeypatch.setattr(redaction, "_known", frozenset())
 
 
 @pytest.fixture

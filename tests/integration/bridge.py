@@ -92,9 +92,11 @@ def bridging(folder: Path, bus_url: str, store_url: str, port: int, **settings: 
 class Listener:
     """A subscriber to everything, with a session that outlives the broker."""
 
-    def __init__(self, port: int, name: str) -> None:
+    def __init__(self, port: int, name: str, password: str = "") -> None:
         self.got: list[MQTTMessage] = []
         self._client = Client(CallbackAPIVersion.VERSION2, name, clean_session=False)
+        if password:
+            self._client.username_pw_set("facewire", password)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_message = lambda _client, _userdata, message: self.got.append(message)
@@ -129,17 +131,17 @@ class Listener:
 
 
 @contextmanager
-def listening(port: int, name: str = "listener") -> Iterator[Listener]:
-    listener = Listener(port, name)
+def listening(port: int, name: str = "listener", password: str = "") -> Iterator[Listener]:
+    listener = Listener(port, name, password)
     try:
         yield listener
     finally:
         listener.close()
 
 
-def kept(port: int, name: str) -> dict[str, bytes]:
+def kept(port: int, name: str, password: str = "") -> dict[str, bytes]:
     """Return what the broker has kept for somebody who comes only now."""
-    with listening(port, name) as late:
+    with listening(port, name, password) as late:
         late.publish("marker", b"end")
         late.wait("marker", b"end")
         return {message.topic: bytes(message.payload) for message in late.got if message.retain}

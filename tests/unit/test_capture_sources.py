@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 from capture.settings import CaptureSettings
-from capture.sources import Source, parse_camera, parse_cameras
+from capture.sources import parse_camera, parse_cameras
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,13 +139,6 @@ def test_no_complaint_shows_what_was_given(secret: str, variable: str, form: str
     assert said.getvalue().startswith(("facewire: ", "CaptureSettings("))
     assert said.getvalue().count("\n") <= 1
     assert MARK not in said.getvalue()
-
-
-@given(user=SECRETS, password=SECRETS, token=SECRETS)
-def test_a_shown_url_has_neither_user_nor_password_nor_query(user: str, password: str, token: str) -> None:
-    uri = f"rtsp://{user}:{password}@camera.lan/stream?token={token.replace('@', '')}"
-
-    assert Source("door", "network", uri).shown == "rtsp://camera.lan/stream"
 
 
 def test_a_name_that_a_topic_has_ends_capture_with_one_line_that_says_which_are_taken(

@@ -134,3 +134,83 @@ def test_who_computes_nothing_loads_no_numpy(service: str) -> None:
     code = f"import sys, {service}; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wrong", ["Zq7\udce9", "Zq7\x1b[0m", "Zq7\x00"[:-1] + "\x9b", "Zq7\r"])
+def test_bytes_that_are_no_text_are_refused_for_every_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[Settings], wrong: str
+) -> None:
+    for name, setting in known_settings(kind).items():
+        if setting.lines and "\r" in wrong:
+            continue
+        with monkeypatch.context() as patch:
+            patch.setenv(name.upper(), wrong)
+            line = complaint(capsys, kind)
+        assert line.startswith(f"facewire: {name.upper()}: ")
+        assert "Zq7" not in line
+
+
+@pytest.mark.parametrize("round_it", ["{} ", " {}", '"{}"', "'{}'", ' "{} " '])
+def test_blanks_and_quotes_round_a_setting_are_no_part_of_it_but_told(
+    monkeypatch: pytest.MonkeyPatch, round_it: str
+) -> None:
+    for kind in KINDS:
+        for name, setting in known_settings(kind).items():
+            if setting.holds == "password":
+                continue
+            with monkeypatch.context() as patch:
+                for other in ("WEB_PASSWORD", "MQTT_USERNAME"):
+                    patch.setenv(other, "facewire")
+                if name in ("mqtt_cert_file", "mqtt_key_file"):
+                    continue
+                patch.setenv(name.upper(), round_it.format(setting.example))
+                read = load(kind)
+            assert getattr(read, name) == setting.by.deserialize(str(setting.example))
+            assert any(oddity.startswith(f"{name.upper()} ") for oddity in read.oddities)
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("green ", "ends with a blank"),
+        (" green", "begins with a blank"),
+        ('"green"', "has quotes round it"),
+        ("'green", "begins with a quote"),
+        ('green"', "ends with a quote"),
+    ],
+)
+def test_a_password_is_taken_as_it_is_and_told_of_where_it_looks_cut(
+    monkeypatch: pytest.MonkeyPatch, password: str, why: str
+) -> None:
+    monkeypatch.setenv("WEB_PASSWORD", password)
+    read = load(WebSettings)
+    assert read.web_password == password
+    assert [oddity.startswith(f"WEB_PASSWORD {why}") for oddity in read.oddities] == [True]
+    assert "green" not in str(read.oddities)
+
+
+@pytest.mark.parametrize("password", ["green apple", "it's", "a'b'c", 'O\'Neill "x" y', "#7", "$x"])
+def test_a_password_that_may_be_meant_so_is_not_told_of(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("WEB_PASSWORD", password)
+    assert load(WebSettings).oddities == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:12/Zq7@host/0",
+        "redis://user:12?password=Zq7@host",
+        "redis://user:12#Zq7@host",
+        "unix://user:12/Zq7@/run/x.sock",
+        "redis://user:pa/Zq7@host",
+    ],
+)
+def test_an_address_whose_password_would_be_taken_for_its_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("STORE_URL", url)
+    line = complaint(capsys, Settings)
+    assert line.startswith("facewire: STORE_URL: ")
+    assert "Zq7" not in line
+    assert "12" not in line.replace("127.0.0.1", "")

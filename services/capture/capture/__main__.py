@@ -16,6 +16,7 @@ from capture.service import run
 from capture.settings import CaptureSettings
 from capture.sources import Source, file_path
 from facewire import keys
+from facewire.address import FILE, is_file
 from facewire.controls import watching
 from facewire.layouts import Layouts, layouts, live_layouts, summary
 from facewire.live import LiveFile
@@ -116,19 +117,24 @@ def warn_of_strangers(service: Service[CaptureSettings], live: LiveFile[Layouts]
         service.log.warning("cameras.yaml names cameras that are not captured here", names=names)
 
 
+def _file(shown: str) -> str:
+    return "such file" if shown == FILE else f"file {shown}"
+
+
 def require_video(source: Source, demo_clip: Path) -> None:
     """End the process with one line and exit code 2 where a source is a file that cannot be played."""
     path = file_path(source, demo_clip)
     if path is None:
         return
-    if not path.is_file():
+    shown = str(path) if source.kind == "demo" else source.shown
+    if not is_file(str(path)):
         todo = f"run `python -m capture compose-demo PHOTOS {path.parent}`" if source.kind == "demo" else "name another"
-        stop_operator(f"camera {source.name}: there is no file {path}; {todo}")
+        stop_operator(f"camera {source.name}: there is no {_file(shown)}; {todo}")
     capture = open_file(str(path))
     playable = capture.isOpened() and capture.grab()
     capture.release()
     if not playable:
-        stop_operator(f"camera {source.name}: {path} is no video that can be played; name another file")
+        stop_operator(f"camera {source.name}: {shown} is no video that can be played; name another file")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from marshmallow.validate import Range
 
 from capture.demo.truth import CLIP
 from capture.sources import Source, parse_camera, parse_cameras
+from facewire.address import looks_cut
+from facewire.given import oddity
 from facewire.settings import PATH, LayoutSettings, Told
 
 
@@ -33,6 +35,11 @@ def _is_even(number: int) -> None:
         raise ValidationError("Must be even")
 
 
+def _oddity(text: str) -> str:
+    cut = "names a server and no picture of it: was it cut at a `$` or a `#`?"
+    return oddity(text) or (cut if looks_cut(text) else "")
+
+
 WIDTH = Integer(validate=[Range(64, 3840), _is_even])
 SEVERAL = "door=rtsp://user:password@camera.lan/stream,hall=/dev/video0"
 
@@ -41,8 +48,12 @@ SEVERAL = "door=rtsp://user:password@camera.lan/stream,hall=/dev/video0"
 class CaptureSettings(LayoutSettings):
     """Settings of capture; see its README."""
 
-    camera: Annotated[str, Told(String(validate=_is_source), "/dev/video0")] = field(default="", repr=False)
-    cameras: Annotated[str, Told(String(validate=_are_sources), SEVERAL)] = field(default="", repr=False)
+    camera: Annotated[str, Told(String(validate=_is_source), "/dev/video0", "address", oddity=_oddity)] = field(
+        default="", repr=False
+    )
+    cameras: Annotated[str, Told(String(validate=_are_sources), SEVERAL, "address", lines=True)] = field(
+        default="", repr=False
+    )
     frame_width: Annotated[int, Told(WIDTH, 640)] = 640
     frame_fps: Annotated[float, Told(Float(validate=Range(1, 120)), 30)] = 30.0
     camera_timeout_s: Annotated[float, Told(Float(validate=Range(1, 30)), 4)] = 4.0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from facewire.address import shown, shown_path
 from facewire.sanity import A_CAMERA_NAME, FREE_NAME
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -30,11 +31,10 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """Name the source for people: no user, no password, no query."""
+        """Name the source for people: of an address scheme, host and port; of a file its path."""
         if self.kind == "network":
-            scheme, _, rest = self.uri.partition("://")
-            return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
-        return self.uri or DEMO
+            return shown(self.uri)
+        return shown_path(self.uri) if self.kind == "file" else self.uri or DEMO
 
 
 def parse_camera(text: str) -> Source:

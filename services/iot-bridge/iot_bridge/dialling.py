@@ -11,13 +11,17 @@ from typing import Literal
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from facewire.address import SOCKET
 from facewire.service import OperatorError
 from iot_bridge.settings import BridgeSettings
 
 
 def address_of(settings: BridgeSettings) -> str:
-    """Say where the broker is, for people."""
-    return settings.mqtt_host if settings.mqtt_is_socket else f"{settings.mqtt_host}:{settings.mqtt_port}"
+    """Return where the broker is, for people: host and port, with the scheme where that says TLS."""
+    if settings.mqtt_is_socket:
+        return SOCKET
+    host = f"[{settings.mqtt_host}]" if ":" in settings.mqtt_host else settings.mqtt_host
+    return f"{'mqtts://' if settings.mqtt_tls else ''}{host}:{settings.mqtt_port}"
 
 
 def make_client(

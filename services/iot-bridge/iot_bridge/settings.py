@@ -12,7 +12,9 @@ from marshmallow.fields import Boolean, Float, Integer, String
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from facewire.messages import EVERY_LIMIT
+from facewire.redaction import remember
 from facewire.settings import PATH, PORT, LayoutSettings, Told
+from iot_bridge.address import DEFAULT_TLS_PORT, parse_broker
 
 NAME = String(validate=Regexp(r"[a-z0-9][a-z0-9_-]{0,31}\Z", error="Must be of a-z, 0-9, _ and -, up to 32 long"))
 # A `+` or `#` would make it a filter; `$` is the broker's own; a `/` at an end makes a level without a name.
@@ -46,6 +48,13 @@ def is_web_address(url: str) -> bool:
     return usable and plain and parts.scheme in ("http", "https")
 
 
+def _is_broker(text: str) -> None:
+    try:
+        parse_broker(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
 def _is_known_zone(name: str) -> None:
     try:
         ZoneInfo(name)
@@ -53,6 +62,7 @@ def _is_known_zone(name: str) -> None:
         raise ValidationError("is no time zone that this host knows") from None
 
 
+BROKER = String(validate=_is_broker)
 WEB_ADDRESS = String(validate=_is_web_address)
 ZONE = String(validate=_is_known_zone)
 OUTPUT, ENGINE = String(validate=OneOf(get_args(Output))), String(validate=OneOf(get_args(Engine)))
@@ -65,10 +75,11 @@ PROGRAMS_NEED = ("PATH", "HOME", "TMPDIR", "ALSA_CONFIG_PATH", "XDG_RUNTIME_DIR"
 class BridgeSettings(LayoutSettings):
     """Settings of the bridge; see its README."""
 
-    mqtt_host: Annotated[str, Told(String(), "192.168.1.10")] = "127.0.0.1"
+    mqtt_host: Annotated[str, Told(BROKER, "192.168.1.10", "address")] = "127.0.0.1"
+    """Host or path alone, once the settings are made: what else MQTT_HOST says is in the fields that follow."""
     mqtt_port: Annotated[int, Told(PORT, 1883)] = 1883
-    mqtt_username: Annotated[str, Told(String(), "facewire")] = ""
-    mqtt_password: Annotated[str, Told(String(), "the broker's password")] = field(default="", repr=False)
+    mqtt_username: Annotated[str, Told(String(), "facewire")] = field(default="", repr=False)
+    mqtt_password: Annotated[str, Told(String(), "the broker's password", "password")] = field(default="", repr=False)
     mqtt_tls: Annotated[bool, Told(Boolean(), "true")] = False
     mqtt_ca_file: Annotated[Path | None, Told(PATH, "/etc/ssl/my-ca.pem")] = None
     mqtt_cert_file: Annotated[Path | None, Told(PATH, "/etc/ssl/door-pi.pem")] = None
@@ -84,7 +95,7 @@ class BridgeSettings(LayoutSettings):
     detect_every_max: Annotated[int, Told(Integer(validate=Range(1, EVERY_LIMIT)), 15)] = 15
     speech_output: Annotated[Output, Told(OUTPUT, "alsa")] = "none"
     speech_engine: Annotated[Engine, Told(ENGINE, "auto")] = "auto"
-    speech_webhook_url: Annotated[str, Told(WEB_ADDRESS, "http://192.168.1.30:8080/play")] = field(
+    speech_webhook_url: Annotated[str, Told(WEB_ADDRESS, "http://192.168.1.30:8080/play", "address")] = field(
         default="", repr=False
     )
     alsa_device: Annotated[str, Told(ALSA_DEVICE, "plughw:CARD=Device")] = "default"
@@ -98,6 +109,7 @@ class BridgeSettings(LayoutSettings):
         if self.speech_output == "webhook" and not self.speech_webhook_url:
             example = "for example SPEECH_WEBHOOK_URL=http://192.168.1.30:8080/play"
             raise ValueError(f"SPEECH_WEBHOOK_URL: must be set, since SPEECH_OUTPUT=webhook is; {example}")
+        self._take_address_apart()
         if self.mqtt_password and not self.mqtt_username:
             raise ValueError("MQTT_USERNAME: must be set, since MQTT_PASSWORD is; for example MQTT_USERNAME=facewire")
         if (self.mqtt_cert_file is None) != (self.mqtt_key_file is None):
@@ -106,6 +118,24 @@ class BridgeSettings(LayoutSettings):
             raise ValueError("MQTT_TLS: must be true, since MQTT_CERT_FILE is set; for example MQTT_TLS=true")
         if self.mqtt_is_socket and self.mqtt_tls:
             raise ValueError("MQTT_TLS: a unix socket is not encrypted; leave it out, or name a host in MQTT_HOST")
+
+    def _take_address_apart(self) -> None:
+        address = parse_broker(self.mqtt_host)
+        says = {
+            "mqtt_host": address.host,
+            "mqtt_port": address.port,
+            "mqtt_tls": address.tls or None,
+            "mqtt_username": address.username or None,
+            "mqtt_password": address.password or None,
+        }
+        if address.tls and address.port is None and "mqtt_port" not in self.named:
+            says["mqtt_port"] = DEFAULT_TLS_PORT
+        for name, value in says.items():
+            if name != "mqtt_host" and name in self.named and value not in (None, getattr(self, name)):
+                raise ValueError(f"MQTT_HOST and {name.upper()} disagree: keep one; for example MQTT_HOST=192.168.1.10")
+            if value is not None:
+                # The address is taken apart once, here, and nowhere else.
+                object.__setattr__(self, name, value)
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -124,7 +154,10 @@ class BridgeSettings(LayoutSettings):
 
 def secret(name: str) -> str | None:
     """Return a secret that a rule names by its environment variable; None where it is not set, or empty."""
-    return os.environ.get(name) or None
+    found = os.environ.get(name) or None
+    if found is not None:
+        remember(found)
+    return found
 
 
 def for_programs() -> dict[str, str]:

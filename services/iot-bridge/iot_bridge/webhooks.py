@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from queue import Full, Queue
 from threading import Event, Thread
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import urllib3
 
+from facewire.address import ADDRESS, shown_server
 from facewire.groups import Delivery, GroupReader
 from facewire.log import Log, Seldom
 from facewire.messages import FaceEvent
@@ -34,17 +35,16 @@ class Call:
 
     rule: str
     webhook: CallWebhook
-    key: str | None
+    key: str | None = field(repr=False)
     body: bytes
     idempotency_key: str
     done: Event = field(default_factory=Event)
 
     @property
     def lane(self) -> str:
-        """Name the server, for people and the log; the rest of an address may be secret."""
-        parts = urlsplit(self.webhook.url)
-        port = "" if parts.port is None else f":{parts.port}"
-        return f"{parts.hostname}{port}"
+        """Return host and port of the server, for people and the log; the rest of an address may be secret."""
+        server = shown_server(self.webhook.url)
+        return f"{server} of rule {self.rule}" if server == ADDRESS else server
 
 
 def calls(book: Rulebook, event: FaceEvent, senses: Senses, secret: Callable[[str], str | None]) -> Iterator[Call]:

@@ -21,7 +21,7 @@ class WebSettings(LayoutSettings):
     web_bind: Annotated[str, Told(String(), "0.0.0.0")] = ""  # noqa: S104  an example
     web_port: Annotated[int, Told(PORT, 8080)] = 8080
     web_username: Annotated[str, Told(USERNAME, "facewire")] = "facewire"
-    web_password: Annotated[str, Told(String(), "a long sentence")] = field(default="", repr=False)
+    web_password: Annotated[str, Told(String(), "a long sentence", "password")] = field(default="", repr=False)
     stream_fps: Annotated[float, Told(Float(validate=Range(0, 60, min_inclusive=False)), 15)] = 15.0
     max_viewers: Annotated[int, Told(Integer(validate=Range(1, 64)), 8)] = 8
 

@@ -118,7 +118,7 @@ class CallWebhook:
     HMAC-SHA256 signature: secrets are not in the file.
     """
 
-    url: str
+    url: str = field(repr=False)
     timeout_s: float = 5.0
     retries: int = 3
     secret_env: str | None = None

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Literal
 from urllib.parse import urlsplit
 
+from facewire.given import flaw
 from facewire.marked import Marked
 from iot_bridge.rules.fence import A_TOPIC, Fence, is_topic
 from iot_bridge.rules.filling import PUBLISH_FIELDS, SPEAK_FIELDS, unknown_field
@@ -32,6 +33,7 @@ PAYLOAD_LIMIT = 4096
 SPOKEN_LIMIT = 200
 A_URL = "an address that begins with http:// or https://, without a user or password, up to 1024 long"
 Reader = Callable[[Marked], Action]
+OTHER_SCHEMES = ("file", "ftp", "mqtt", "mqtts", "rtsp", "ws", "wss")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
@@ -111,7 +113,7 @@ def _publish(marked: Marked, fence: Fence) -> Publish:
     if why_not:
         parts["topic"].refuse("a topic that rules may publish to", why_not)
     retain = parts["retain"].flag("yes or no") if "retain" in parts else False
-    return Publish(topic, template(parts["payload"], PUBLISH_FIELDS, least=0, most=PAYLOAD_LIMIT), retain)
+    return Publish(topic, template(parts["payload"].hide(), PUBLISH_FIELDS, least=0, most=PAYLOAD_LIMIT), retain)
 
 
 def _unlock(marked: Marked, when: When, book: Rulebook) -> UnlockDoor:
@@ -134,13 +136,19 @@ def _unlock(marked: Marked, when: When, book: Rulebook) -> UnlockDoor:
 
 
 def _webhook(marked: Marked, around: Surroundings) -> CallWebhook:
-    parts = marked.fields("a webhook", ("url",), ("timeout_s", "retries", "secret_env"))
+    # Its address and its key's name may be secrets, or be written where the other belongs.
+    parts = marked.hide().fields("a webhook", ("url",), ("timeout_s", "retries", "secret_env"))
+    parts |= {key: parts[key].hide(hidden=False) for key in ("timeout_s", "retries") if key in parts}
     plain = CallWebhook("")
     secret_env = (
         parts["secret_env"].text("the name of a variable, as WEBHOOK_KEY", VARIABLE) if "secret_env" in parts else None
     )
-    if secret_env and around.secret(secret_env) is None:
-        parts["secret_env"].refuse("a variable of the bridge's environment that is set", f"{secret_env}, which is not")
+    if secret_env:
+        key = around.secret(secret_env)
+        if key is None:
+            parts["secret_env"].refuse("a variable of the bridge's environment that is set", "one that is not")
+        if flaw(key):
+            parts["secret_env"].refuse("a variable with a text", f"{secret_env}, which {flaw(key)}")
     return CallWebhook(
         url=_url(parts["url"]),
         timeout_s=parts["timeout_s"].number("seconds, from 0.1 to 30", 0.1, 30)
@@ -160,7 +168,7 @@ def _url(marked: Marked) -> str:
     except ValueError:
         marked.refuse(A_URL, "what is no address")
     if parts.scheme not in ("http", "https"):
-        marked.refuse(A_URL, f"{parts.scheme[:16]}:" if parts.scheme else "one without")
+        marked.refuse(A_URL, _scheme(parts.scheme))
     if parts.username is not None or parts.password is not None:
         marked.refuse(A_URL, "one with a user")
     if (
@@ -173,6 +181,12 @@ def _url(marked: Marked) -> str:
     ):
         marked.refuse(A_URL, "one without a host, too long, or with characters that are to be written as %20")
     return text
+
+
+def _scheme(scheme: str) -> str:
+    if scheme in OTHER_SCHEMES:
+        return f"{scheme}:"
+    return "another" if scheme else "one without"
 
 
 def _speak(marked: Marked) -> Speak:

@@ -129,7 +129,9 @@ def _unlocking(marked: Marked, around: Surroundings) -> Unlocking:
             live_score=number("live_score", LEAST_LIVE, 1, plain.evidence.live_score),
             face_px=number("face_px", LEAST_FACE_PX, 2000, plain.evidence.face_px),
         ),
-        second_factor=choice(parts["second_factor"], FACTORS) if "second_factor" in parts else plain.second_factor,
+        second_factor=choice(_factor(parts["second_factor"]), FACTORS)
+        if "second_factor" in parts
+        else plain.second_factor,
         cooldown_s=number("cooldown_s", 1, 86_400, plain.cooldown_s),
         failures=whole(parts["failures"], "a whole number from 1 to 100", 1, 100)
         if "failures" in parts
@@ -137,6 +139,11 @@ def _unlocking(marked: Marked, around: Surroundings) -> Unlocking:
         failures_within_s=number("failures_within_s", 1, 86_400, plain.failures_within_s),
         lockout_s=number("lockout_s", 10, 86_400, plain.lockout_s),
     )
+
+
+def _factor(marked: Marked) -> Marked:
+    # Somebody may have written the PIN itself.
+    return marked.hide() if any(each.isdigit() for each in str(marked.node.value)) else marked
 
 
 def _of_looks(marked: Marked) -> tuple[int, int]:

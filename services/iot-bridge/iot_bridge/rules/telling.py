@@ -1,8 +1,8 @@
 """Say in plain words what rules mean, one line each: what `python -m iot_bridge check` prints."""
 
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
+from facewire.address import shown_server
 from iot_bridge.locks.model import Lock
 from iot_bridge.rules.model import (
     Action,
@@ -84,7 +84,7 @@ def _action(action: Action) -> str:
         case UnlockDoor():
             return f"ask for {action.lock} to be unlocked"
         case CallWebhook():
-            return f"call {urlsplit(action.url).hostname}{', signed' if action.secret_env else ''}"
+            return f"call {shown_server(action.url)}{', signed' if action.secret_env else ''}"
         case Speak():
             text = "greet" if action.text is None else f"say {action.text!r}"
             return text if action.language is None else f"{text} ({action.language})"
