@@ -85,7 +85,9 @@ class GroupReader:
     def _decoded(self, entries: list[Entry], until: Event) -> Iterator[Delivery]:
         for entry_id, fields in entries:
             # An entry that was trimmed while pending comes without fields.
-            message = self._intake.decode(fields or {}, self._stream.message, self._stream.key())
+            message = self._intake.decode(fields, self._stream.message, self._stream.key()) if fields else None
+            if not fields:
+                self._intake.trimmed(self._stream.prefix)
             if message is None:
                 self._acknowledge(entry_id, until)
             else:

@@ -74,6 +74,11 @@ class Intake:
                 self._log.warning("message rejected", stream=key, problem=str(error))
             return None
 
+    def trimmed(self, prefix: str) -> None:
+        """Count an entry that was trimmed before this reader was done with it."""
+        if self._tells:
+            self._metrics.dropped(f"{prefix}_trimmed")
+
 
 class Publisher:
     """Appends messages to one family of streams.
