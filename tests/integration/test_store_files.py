@@ -1,0 +1,174 @@
+"""The store after a power cut: whatever lies behind its append-only file, it comes back with what was written before."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.storing import log_of, shipped_store, start
+from tests.servers import GOES_WITHIN_S
+
+QUICK = ("--appendfsync", "no")
+"""Who only kills a process need not wait for the disk."""
+WRITES = 20
+"""Writes before the damage; each is a transaction of an event and the counter of track ids, as the tracker's are."""
+
+
+def write(folder: Path, *, rewritten: bool = False) -> None:
+    """Write to a store, and end it as a power cut does."""
+    with shipped_store(folder, *QUICK) as store:
+        store.client.hset("controls", "privacy:door", "on")
+        for number in range(1, WRITES + 1):
+            if rewritten and number == WRITES // 2:
+                store.client.bgrewriteaof()
+            with store.client.pipeline(transaction=True) as pipe:
+                pipe.set("track_id", number)
+                pipe.xadd("events", {"m": b"x" * 500})
+                pipe.execute()
+        store.kill()
+
+
+def tail(folder: Path) -> Path:
+    """Return the file that is written to."""
+    return max((folder / "appendonlydir").glob("*.incr.aof"), key=lambda path: int(path.name.split(".")[2]))
+
+
+def append(damage: bytes) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        with tail(folder).open("ab") as file:
+            file.write(damage)
+
+    return apply
+
+
+def overwrite_end(count: int) -> Callable[[Path], None]:
+    """Return what replaces the end of the file by zeros: its size was written, its last blocks were not."""
+
+    def apply(folder: Path) -> None:
+        path = tail(folder)
+        path.write_bytes(path.read_bytes()[:-count] + bytes(count))
+
+    return apply
+
+
+GARBAGE = random.Random(1).randbytes(3000)
+HALF = b"*3\r\n$3\r\nSET\r\n$8\r\ntrack_id\r\n$2\r\n9"
+BEHIND = {
+    "one zero": append(bytes(1)),
+    "zeros": append(bytes(4096)),
+    "many zeros": append(bytes(65_537)),
+    "garbage": append(GARBAGE),
+    "garbage that ends a line": append(GARBAGE + b"\r\n"),
+    "half a command": append(HALF),
+    "half a command, then zeros": append(HALF + bytes(4096)),
+    "half a transaction, then zeros": append(b"*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$8\r\ntrack_id\r\n" + bytes(512)),
+    "a length without data": append(b"*3\r\n$3\r\nSET\r\n$900000000\r\nx"),
+}
+
+
+def assert_back(folder: Path, least: int = WRITES) -> None:
+    with shipped_store(folder, *QUICK) as store:
+        assert int(store.client.get("track_id")) >= least
+        assert store.client.xlen("events") == int(store.client.get("track_id"))
+        assert store.client.hget("controls", "privacy:door") == b"on"
+        store.client.set("afterwards", "1")
+    with shipped_store(folder, *QUICK) as store:
+        assert store.client.get("afterwards") == b"1"
+
+
+@pytest.mark.parametrize("damage", BEHIND)
+def test_what_a_power_cut_leaves_behind_the_file_costs_no_write(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "store"
+    write(folder)
+    BEHIND[damage](folder)
+    damaged = tail(folder).read_bytes()
+    assert_back(folder)
+    if "was damaged" in log_of(folder):
+        assert [path.read_bytes() for path in (folder / "damaged").iterdir()] == [damaged]
+    else:
+        # Redis itself cuts half a command off, and says so.
+        assert "loaded anyway" in log_of(folder)
+
+
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_a_file_that_is_cut_anywhere_loses_what_was_behind_the_cut(tmp_path: Path, *, rewritten: bool) -> None:
+    folder = tmp_path / "store"
+    write(folder, rewritten=rewritten)
+    whole, place = tail(folder).read_bytes(), random.Random(2)
+    for cut in (len(whole) - 1, *(place.randrange(150, len(whole)) for _ in range(3))):
+        tail(folder).write_bytes(whole[:cut] + bytes(place.choice((0, 700))))
+        with shipped_store(folder, *QUICK) as store:
+            kept = store.client.xlen("events")
+            assert int(store.client.get("track_id") or 0) == kept
+            assert kept >= whole[:cut].count(b"EXEC\r\n")
+            assert store.client.hget("controls", "privacy:door") == b"on"
+
+
+@pytest.mark.parametrize("count", [1, 100, 400])
+def test_blocks_that_were_never_written_cost_the_writes_in_them(tmp_path: Path, count: int) -> None:
+    folder = tmp_path / "store"
+    write(folder)
+    overwrite_end(count)(folder)
+    assert_back(folder, WRITES - 1)
+
+
+def empty_manifest(folder: Path) -> None:
+    (folder / "appendonlydir" / "appendonly.aof.manifest").write_bytes(b"")
+
+
+def zero_manifest(folder: Path) -> None:
+    path = folder / "appendonlydir" / "appendonly.aof.manifest"
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def cut_manifest(folder: Path) -> None:
+    path = folder / "appendonlydir" / "appendonly.aof.manifest"
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def shorten_manifest(folder: Path) -> None:
+    path = folder / "appendonlydir" / "appendonly.aof.manifest"
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+
+
+def lose_manifest(folder: Path) -> None:
+    (folder / "appendonlydir" / "appendonly.aof.manifest").unlink()
+
+
+@pytest.mark.parametrize("damage", [empty_manifest, zero_manifest, cut_manifest, shorten_manifest, lose_manifest])
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_a_damaged_manifest_costs_nothing(tmp_path: Path, damage: Callable[[Path], None], *, rewritten: bool) -> None:
+    folder = tmp_path / "store"
+    write(folder, rewritten=rewritten)
+    damage(folder)
+    assert_back(folder)
+    assert "manifest" in log_of(folder)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(bytes(89))])
+def test_a_base_that_held_nothing_may_be_lost(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    folder = tmp_path / "store"
+    write(folder)
+    damage(next((folder / "appendonlydir").glob("*.base.rdb")))
+    assert_back(folder)
+
+
+def test_a_base_with_data_that_is_lost_stays_closed_and_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    write(folder)
+    with shipped_store(folder, *QUICK) as store:
+        store.client.bgrewriteaof()
+    base = next((folder / "appendonlydir").glob("*.base.rdb"))
+    base.write_bytes(base.read_bytes()[:-300] + bytes(300))
+    process, _ = start(folder, *QUICK)
+    assert process.wait(GOES_WITHIN_S) == 1
+    assert "Put a backup in its place" in log_of(folder)
+
+
+def test_an_undamaged_store_is_not_looked_at_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    write(folder)
+    assert_back(folder)
+    assert "damaged" not in log_of(folder)
+    assert not (folder / "damaged").exists()
