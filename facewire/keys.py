@@ -42,6 +42,9 @@ FIELD = b"m"
 CAMERAS = "cameras"
 """Sorted set on `bus`: camera name, scored by the unix second at which capture last announced it."""
 
+FRAME_DEMANDS = "frame_demands"
+"""Hash on `bus`: camera, with the size of its pictures in bytes and the time (ns) of its first demand for room."""
+
 TRACK_ID = "track_id"
 """Counter on `store`: the last track id given, so that an id is never given twice."""
 

@@ -1,4 +1,4 @@
-"""The store as the product runs it: `config/redis/start-store` with the shipped settings, killed and damaged by tests."""
+"""The store as the product runs it, with the shipped settings; tests kill and damage it."""
 
 import os
 import signal

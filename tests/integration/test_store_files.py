@@ -1,4 +1,4 @@
-"""The store after a power cut: whatever lies behind its append-only file, it comes back with what was written before."""
+"""The store after a power cut: whatever lies behind its append-only file, it comes back with all before that."""
 
 import random
 import shutil
@@ -82,7 +82,9 @@ BEHIND = {
     "garbage that ends a line": append(GARBAGE + b"\r\n"),
     "half a command": append(HALF),
     "half a command, then zeros": append(HALF + bytes(4096)),
-    "half a transaction, then zeros": append(b"*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$8\r\ntrack_id\r\n" + bytes(512)),
+    "half a transaction, then zeros": append(
+        b"*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$8\r\ntrack_id\r\n" + bytes(512)
+    ),
     "a length without data": append(b"*3\r\n$3\r\nSET\r\n$900000000\r\nx"),
 }
 
@@ -162,7 +164,9 @@ def test_a_base_that_held_nothing_may_be_lost(folder: Path, damage: Callable[[Pa
     assert_back(folder)
 
 
-def test_a_base_with_data_that_is_lost_stays_closed_and_says_what_to_do(written: dict[bool, Path], tmp_path: Path) -> None:
+def test_a_base_with_data_that_is_lost_stays_closed_and_says_what_to_do(
+    written: dict[bool, Path], tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(written[True], tmp_path / "store"))
     base = next((folder / "appendonlydir").glob("*.base.rdb"))
     base.write_bytes(base.read_bytes()[:-300] + bytes(300))
