@@ -1,5 +1,7 @@
 """Many cameras on the shipped bus: frames share its memory, and everything else always has room."""
 
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +42,11 @@ def test_frames_of_many_cameras_leave_room_for_all_else(
     with shipped_bus() as url:
         host = Host(url, tmp_path, named(*sizes))
         bus: Any = connect(url)
-        host.film(34 if len(sizes) <= 8 else 14)
+        # More than the bus holds, or than it may keep of any camera.
+        host.film(min(34, 300_000_000 // sum(3 * width * height for width, height in sizes)))
         kept = lengths(url, host.sizes)
         assert len(host.refused) == refused
-        assert sum(count >= LEAST_FRAMES for count in kept) == len(sizes) - refused
+        assert sum(each >= LEAST_FRAMES for each in kept) == len(sizes) - refused
         memory = bus.info("memory")
         assert memory["used_memory"] < 0.8 * memory["maxmemory"]
         assert host.errors("bus_full") == 0
@@ -114,8 +117,8 @@ def test_a_bus_that_others_filled_at_once_still_takes_a_heartbeat_and_tracks(tmp
         bus: Any = connect(url)
         host = Host(url, tmp_path, named(*[VGA] * 6))
         host.film(34)
-        with pytest.raises(redis.exceptions.OutOfMemoryError):
-            for number in range(1000):
+        with suppress(redis.exceptions.OutOfMemoryError):
+            for number in count():
                 bus.set(f"foreign:{number}", bytes(1_000_000))
         host.heartbeat.waiting("something", "something")
         wait_for(lambda: told(host, bus) == b"0", "the heartbeat")
