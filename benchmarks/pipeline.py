@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from capture.demo.truth import CLIP
-
-from runner.plan import KEPT, ROOT
+from benchmarks.filming import film
+from runner.plan import ROOT
 
 # What the stack is meant to reach on two x86-64 cores, demo clip 640x480 at 30 fps.
 TARGETS = {
@@ -34,9 +33,9 @@ MOST_CAMERAS = 16
 
 def run(seconds: float, detect_every: str, cameras: int = 1) -> dict[str, Any]:
     """Run `scripts/run` for a while; returns its summary with `first_picture_s`."""
-    told = os.environ | {"DETECT_EVERY": detect_every} | (several(cameras) if cameras > 1 else {})
     with tempfile.TemporaryDirectory(prefix="facewire-bench-") as folder:
         summary = Path(folder) / "summary.json"
+        told = os.environ | {"DETECT_EVERY": detect_every} | several(Path(folder), cameras)
         command = ["scripts/run", "--headless", "--duration", str(seconds), "--json-summary", str(summary)]
         started_s, first_s = time.monotonic(), None
         with subprocess.Popen(
@@ -55,10 +54,11 @@ def run(seconds: float, detect_every: str, cameras: int = 1) -> dict[str, Any]:
     return figures | {"first_picture_s": round(first_s or float("nan"), 1)}
 
 
-def several(cameras: int) -> dict[str, str]:
-    """Return the settings of several cameras that all show the demo clip."""
-    clip = KEPT / "demo" / CLIP
-    sources = ",".join(f"c{number}={clip}" for number in range(1, cameras + 1))
+def several(folder: Path, cameras: int) -> dict[str, str]:
+    """Return the settings of several cameras; one is as it is by default."""
+    if cameras == 1:
+        return {}
+    sources = ",".join(f"{name}={clip}" for name, clip in film(folder, cameras, CAMERA_FPS).items())
     return {"CAMERA": "", "CAMERAS": sources, "FRAME_FPS": str(CAMERA_FPS)}
 
 
