@@ -15,7 +15,7 @@ RESERVE_SHARE = 0.25
 SPARE_SHARE = 0.125
 """Share of the limit that stays free beside other keys, however many there are: frames give way to them."""
 LEAST_FRAMES = 6
-"""A camera with fewer is refused: the tracker catches up with three, and the dashboard looks frames up 0.1 s later."""
+"""A camera with fewer is refused: the tracker catches up with five, and the dashboard looks frames up 0.1 s later."""
 ARRIVING = 1
 """A frame lies in the bus's memory before the oldest one is removed for it."""
 ENTRY_BYTES = 256

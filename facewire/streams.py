@@ -27,8 +27,8 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 BLOCK_MS = 1000
 ANNOUNCED_WITHIN_S = 60
 LOOK_FOR_CAMERAS_EVERY_S = 2.0
-# 30 MB of 640x480: an answer lies in the bus's memory and in the reader's.
-FRAMES_AT_ONCE = 32
+# 15 MB of 640x480: an answer lies in the bus's memory and in the reader's.
+FRAMES_AT_ONCE = 16
 
 
 def announce(link: Link, camera: str) -> None:
@@ -233,12 +233,12 @@ class StreamReader:
                 until.wait(0.1)
                 continue
             after = {key: place.after() for key, place in self._places.items()}
-            count = 1 + max(self._backlog(place) for place in self._places.values())
+            count = self._at_once()
             arrived = self.link.patiently(partial(_read_after, after=after, count=count), until)
             if not arrived:
                 self._restart_emptied(until)
             for key, entries in arrived or []:
-                yield from self._take(key.decode(), entries, until)
+                yield from self._take(key.decode(), entries, count, until)
 
     def _find_cameras(self, until: Event) -> None:
         if monotonic() - self._looked_s < LOOK_FOR_CAMERAS_EVERY_S:
@@ -254,9 +254,9 @@ class StreamReader:
                 place.last = self.link.patiently(partial(newest_id, key=key), until) or START
             self._places[key] = place
 
-    def _take(self, key: str, entries: list[Entry], until: Event) -> Iterator[Arrived]:
+    def _take(self, key: str, entries: list[Entry], count: int, until: Event) -> Iterator[Arrived]:
         place = self._places[key]
-        if place.wanted.newest and len(entries) > self._backlog(place):
+        if place.wanted.newest and self._is_late(key, entries, count, until):
             oldest = parse_id(entries[0][0])
             newest: Any = self.link.patiently(lambda client: client.xrevrange(key, count=1), until)
             entries = newest or entries[-1:]
@@ -265,12 +265,21 @@ class StreamReader:
             place.last, place.not_due = parse_id(entry_id), 0
             yield Arrived(key, place.wanted.stream, entry_id, fields)
 
-    def _backlog(self, place: _Place) -> int:
-        """Return how many waiting entries are taken one by one: of many cameras' frames fewer fit into one answer."""
-        if place.wanted.stream is not keys.FRAMES:
-            return place.wanted.backlog
-        cameras = sum(each.wanted.stream is keys.FRAMES for each in self._places.values())
-        return min(place.wanted.backlog, max(1, FRAMES_AT_ONCE // cameras - 1))
+    def _at_once(self) -> int:
+        """Return the number of entries of each stream that are read at once: fewer where many cameras' frames come."""
+        cameras = sum(place.wanted.stream is keys.FRAMES for place in self._places.values())
+        return max(1, min(1 + max(wanted.backlog for wanted in self.wanted), FRAMES_AT_ONCE // max(1, cameras)))
+
+    def _is_late(self, key: str, entries: list[Entry], count: int, until: Event) -> bool:
+        """Return whether more entries wait than are taken one by one."""
+        backlog = self._places[key].wanted.backlog
+        if len(entries) < min(count, backlog + 1):
+            return False
+        if len(entries) > backlog:
+            return True
+        # More may wait than were read at once; mostly there is none, and nothing crosses the wire.
+        behind = f"{parse_id(entries[0][0])[0] + backlog}-0"
+        return bool(self.link.patiently(lambda client: client.xrange(key, min=behind, count=1), until))
 
     def _restart_emptied(self, until: Event) -> None:
         for key, place in self._places.items():

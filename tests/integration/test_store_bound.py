@@ -171,6 +171,10 @@ def test_events_locks_and_switches_find_room_on_a_store_that_others_filled(
         with suppress(redis.exceptions.OutOfMemoryError):
             for number in count():
                 store.client.set(f"foreign:{number}", bytes(50_000))
+            # What is left is too little for the next one.
+        with suppress(redis.exceptions.OutOfMemoryError):
+            for number in count():
+                store.client.set(f"small:{number}", bytes(100))
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             store.client.hset("controls", "privacy:door", "on")
         link = link_to(store)
@@ -194,7 +198,7 @@ def test_a_store_that_is_killed_at_any_moment_has_all_that_it_acknowledged(tmp_p
     for _ in range(4):
         with shipped_store(tmp_path / "store", "--maxmemory", str(LIMIT_BYTES)) as store:
             assert store.client.xlen("events") >= written
-            fill(store.client, [event(number, 7_700) for number in range(400)], "other")
+            fill(store.client, [event(number, 7_700) for number in range(1, 401)], "other")
             store.client.bgrewriteaof()
             end_s = time.monotonic() + place.uniform(0.0, 0.4)
             while time.monotonic() < end_s:
