@@ -75,10 +75,10 @@ class Intake:
                 self._log.warning("message rejected", stream=key, problem=str(error))
             return None
 
-    def trimmed(self, prefix: str) -> None:
-        """Count an entry that was trimmed before this reader was done with it."""
-        if self._tells:
-            self._metrics.dropped(f"{prefix}_trimmed")
+    def trimmed(self, prefix: str, count: int) -> None:
+        """Count entries that were trimmed before this reader was done with them."""
+        if self._tells and count:
+            self._metrics.dropped(f"{prefix}_trimmed", count)
 
 
 class Publisher:
