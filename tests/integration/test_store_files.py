@@ -182,3 +182,13 @@ def test_an_undamaged_store_is_not_looked_at_twice(folder: Path) -> None:
     assert_back(folder)
     assert "damaged" not in log_of(folder)
     assert not (folder / "damaged").exists()
+
+
+def test_a_manifest_of_a_newer_redis_is_whole(folder: Path) -> None:
+    manifest = folder / "appendonlydir" / "appendonly.aof.manifest"
+    whole = manifest.read_bytes().replace(b"type i\n", b"type i startoffset 243\n")
+    manifest.write_bytes(whole)
+    append(bytes(100))(folder)
+    assert_back(folder)
+    assert "manifest of the append-only files" not in log_of(folder)
+    assert manifest.read_bytes() == whole
