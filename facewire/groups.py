@@ -85,7 +85,9 @@ class GroupReader:
     def _decoded(self, entries: list[Entry], until: Event) -> Iterator[Delivery]:
         for entry_id, fields in entries:
             # An entry that was trimmed while pending comes without fields.
-            message = self._intake.decode(fields or {}, self._stream.message, self._stream.key())
+            message = self._intake.decode(fields, self._stream.message, self._stream.key()) if fields else None
+            if not fields:
+                self._intake.trimmed(self._stream.prefix, 1)
             if message is None:
                 self._acknowledge(entry_id, until)
             else:
@@ -117,7 +119,11 @@ class GroupReader:
         reply: Any = self._of_group(
             client, lambda: client.xautoclaim(key, self._group, self._consumer, min_idle_time=idle_ms, count=16)
         )
-        return list(reply[1]) if reply else []
+        if not reply:
+            return []
+        # The third part lists what was trimmed while pending; it is acknowledged by that.
+        self._intake.trimmed(self._stream.prefix, len(reply[2]))
+        return list(reply[1])
 
     def _of_group(self, client: redis.Redis, ask: Callable[[], Any]) -> Any:  # noqa: ANN401  redis-py does not say
         try:

@@ -5,13 +5,13 @@ import json
 import resource
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, get_ident
 
 import redis
 
-from facewire import health, keys
+from facewire import frame_budget, health, keys
 from facewire.metrics import Metrics
 from facewire.redaction import safe
 
@@ -170,8 +170,17 @@ class Heartbeat:
                 pipe.hset(key, mapping=fields)
                 pipe.expire(key, EXPIRE_S)
                 pipe.execute()
+        except redis.exceptions.OutOfMemoryError:
+            self._metrics.error("heartbeat")
+            self._relieve()
         except redis.RedisError:
             self._metrics.error("heartbeat")
+
+    def _relieve(self) -> None:
+        """Let frames give way to heartbeats on a bus that is full."""
+        with suppress(redis.RedisError):
+            if self._bus is not None:
+                frame_budget.relieve(self._bus)
 
 
 def resident_mb(statm: Path = Path("/proc/self/statm")) -> float:

@@ -31,6 +31,8 @@ TRACKS = Stream("tracks", Tracks, maxlen=256, exact=False)
 WISHES = Stream("wishes", Wish, maxlen=8, exact=False)
 IDENTITIES = Stream("identities", Identity, maxlen=256, exact=False)
 EVENTS = Stream("events", FaceEvent, maxlen=100_000, exact=False)
+# Events that are older than those of `events`, without their pictures (facewire.retention).
+HISTORY = Stream("history", FaceEvent, maxlen=100_000, exact=False)
 # Nothing ever removes an entry but newer ones: it tells who was let in, and who was not.
 AUDIT = Stream("audit", Decision, maxlen=100_000, exact=False)
 
@@ -39,6 +41,9 @@ FIELD = b"m"
 
 CAMERAS = "cameras"
 """Sorted set on `bus`: camera name, scored by the unix second at which capture last announced it."""
+
+FRAME_DEMANDS = "frame_demands"
+"""Hash on `bus`: camera, with the size of its pictures in bytes and the time (ns) of its first demand for room."""
 
 TRACK_ID = "track_id"
 """Counter on `store`: the last track id given, so that an id is never given twice."""

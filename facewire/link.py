@@ -21,6 +21,7 @@ READ_AT_ONCE_BYTES = 1 << 20
 SEND_ROOM_BYTES = 1 << 21
 FIRST_WAIT_S = 0.05
 LONGEST_WAIT_S = 1.0
+RELIEF_ATTEMPTS = 32
 
 # Full memory passes like any other weather; a server that is still loading its file raises a ConnectionError.
 WEATHER = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.OutOfMemoryError, redis.ReadOnlyError)
@@ -74,13 +75,22 @@ class Link:
         name: `bus` or `store`, for people.
         heartbeat: told whenever the server goes and comes.
         metrics: counts failures.
+        relieve: makes room on a server that is full, and returns whether it did; what needs room is then tried again.
     """
 
-    def __init__(self, client: redis.Redis, name: str, heartbeat: Heartbeat, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        name: str,
+        heartbeat: Heartbeat,
+        metrics: Metrics,
+        relieve: Callable[[redis.Redis], bool] = lambda _: False,
+    ) -> None:
         self._client = client
         self._name = name
         self._heartbeat = heartbeat
         self._metrics = metrics
+        self._relieve = relieve
 
     def once(self, action: Callable[[redis.Redis], R]) -> R:
         """Do `action` now.
@@ -90,7 +100,7 @@ class Link:
             RedisRefusedError: the server refuses the action for a reason that waiting does not mend.
         """
         try:
-            result = action(self._client)
+            result = self._with_room(action)
         except redis.RedisError as error:
             if not _passes(error):
                 raise
@@ -100,6 +110,17 @@ class Link:
         self._heartbeat.ready(self._name)
         self._heartbeat.beat()
         return result
+
+    def _with_room(self, action: Callable[[redis.Redis], R]) -> R:
+        for _ in range(RELIEF_ATTEMPTS):
+            try:
+                return action(self._client)
+            except redis.exceptions.OutOfMemoryError:
+                # Nothing was done: the server refuses before it acts, and a transaction as a whole.
+                self._metrics.error(f"{self._name}_full")
+                if not self._relieve(self._client):
+                    raise
+        return action(self._client)
 
     def patiently(self, action: Callable[[redis.Redis], R], until: Event) -> R | None:
         """Do `action` as soon as the server allows; None if `until` is set first."""

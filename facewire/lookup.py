@@ -47,9 +47,16 @@ def latest_events(client: redis.Redis, count: int) -> list[StoredEvent]:
 
 
 def raw_events(client: redis.Redis, end: str, count: int) -> list[Entry]:
-    """Return events as they stand there, from an id backwards; `(` before it leaves out that one, `+` is the newest."""
+    """Return events as they stand there, from an id backwards; `(` before it leaves out that one, `+` is the newest.
+
+    Older ones have no picture any more.
+    """
     entries: Any = client.xrevrange(keys.EVENTS.key(), max=end, count=count)
-    return list(entries)
+    if len(entries) == count:
+        return list(entries)
+    older = f"({entries[-1][0].decode()}" if entries else end
+    history: Any = client.xrevrange(keys.HISTORY.key(), max=older, count=count - len(entries))
+    return [*entries, *history]
 
 
 def latest_decisions(client: redis.Redis, count: int) -> list[tuple[str, Decision]]:
@@ -67,6 +74,7 @@ def latest_decisions(client: redis.Redis, count: int) -> list[tuple[str, Decisio
 def event(client: redis.Redis, entry_id: str) -> StoredEvent | None:
     """Return the event that the store keeps under an id, which must be a full entry id; None if there is none."""
     entries: Any = client.xrange(keys.EVENTS.key(), entry_id, entry_id)
+    entries = entries or client.xrange(keys.HISTORY.key(), entry_id, entry_id)
     return next(iter(_stored(entries)), None)
 
 

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
+from facewire import frame_budget, retention
 from facewire.heartbeat import WATCHDOG_S, Heartbeat
 from facewire.link import Link, connect
 from facewire.log import Log, open_log
@@ -71,8 +72,8 @@ def running(name: str, settings: S, *, watchdog: bool = True, signals: bool = Tr
         log=log,
         metrics=metrics,
         heartbeat=heartbeat,
-        bus=Link(bus, "bus", heartbeat, metrics),
-        store=Link(connect(settings.store_url), "store", heartbeat, metrics),
+        bus=Link(bus, "bus", heartbeat, metrics, frame_budget.relieve),
+        store=Link(connect(settings.store_url), "store", heartbeat, metrics, retention.relieve),
         intake=Intake(metrics, log),
         stop=stop,
         mistakes=SimpleQueue(),

@@ -15,19 +15,20 @@ import redis
 
 from facewire import codec, keys
 from facewire.audit import Decision
+from facewire.cursor import START, Cursor, newest_id, parse_id
 from facewire.link import Link, RedisAwayError, together
 from facewire.log import Log, Seldom
 from facewire.messages import CAMERA_NAME, FaceEvent, Frame, Message
 from facewire.metrics import Metrics
 
 M = TypeVar("M", bound=Message)
-EntryId = tuple[int, int]
 Entry = tuple[bytes, dict[bytes, bytes]]
 
-START: EntryId = (0, 0)
 BLOCK_MS = 1000
 ANNOUNCED_WITHIN_S = 60
 LOOK_FOR_CAMERAS_EVERY_S = 2.0
+# 15 MB of 640x480: an answer lies in the bus's memory and in the reader's.
+FRAMES_AT_ONCE = 16
 
 
 def announce(link: Link, camera: str) -> None:
@@ -74,6 +75,11 @@ class Intake:
                 self._log.warning("message rejected", stream=key, problem=str(error))
             return None
 
+    def trimmed(self, prefix: str, count: int) -> None:
+        """Count entries that were trimmed before this reader was done with them."""
+        if self._tells and count:
+            self._metrics.dropped(f"{prefix}_trimmed", count)
+
 
 class Publisher:
     """Appends messages to one family of streams.
@@ -89,14 +95,18 @@ class Publisher:
         self._stream = stream
         self._metrics = metrics
 
-    def publish(self, message: Message) -> bool:
+    def publish(self, message: Message, kept: int | None = None) -> bool:
         """Append the message; False if the server is away and the message was dropped.
+
+        Args:
+            message: what is appended.
+            kept: the number of entries that the stream keeps; None: as its family does.
 
         Raises:
             redis.ResponseError: a frame's seq is not above the stream's last.
         """
         try:
-            self.append(message)
+            self._link.once(self._adding(message, kept or self._stream.maxlen))
         except RedisAwayError:
             self._metrics.dropped(f"{self._stream.prefix}_unpublished")
             return False
@@ -112,10 +122,10 @@ class Publisher:
         Raises:
             RedisAwayError: the server is away; the message is still the caller's.
         """
-        add = self._adding(message)
+        add = self._adding(message, self._stream.maxlen)
         self._link.once(add if beside is None else partial(together, actions=(add, beside)))
 
-    def _adding(self, message: Message) -> Callable[[redis.Redis], object]:
+    def _adding(self, message: Message, kept: int) -> Callable[[redis.Redis], object]:
         camera = "" if isinstance(message, FaceEvent | Decision) else message.camera
         entry_id = f"{message.seq}-0" if isinstance(message, Frame) else "*"
         fields: Any = {keys.FIELD: codec.encode(message)}
@@ -123,7 +133,7 @@ class Publisher:
             self._stream.key(camera),
             fields,
             id=entry_id,
-            maxlen=self._stream.maxlen,
+            maxlen=kept,
             approximate=not self._stream.exact,
         )
 
@@ -141,7 +151,7 @@ class Publisher:
         Raises:
             RedisAwayError: the server is away.
         """
-        return self._link.once(lambda client: _newest_id(client, self._stream.key(camera)))[0]
+        return self._link.once(lambda client: newest_id(client, self._stream.key(camera)))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,27 +181,11 @@ class Arrived:
     fields: dict[bytes, bytes]
 
 
-@dataclass(slots=True)
-class _Place:
-    """How far one stream has been read."""
+@dataclass(slots=True, kw_only=True)
+class _Place(Cursor):
+    """How far one stream has been read, and what is wanted of it."""
 
     wanted: Wanted
-    every: int
-    last: EntryId = START
-    not_due: int = 0
-
-    def after(self) -> str:
-        """Return the id behind which the next wanted entry lies."""
-        passed = max(self.every - 1, self.not_due)
-        if passed and self.last != START:
-            return f"{self.last[0] + passed}-0"
-        return f"{self.last[0]}-{self.last[1]}"
-
-    def pace(self, every: int, since: int) -> None:
-        """Take a frame every so many from `since` on; those before it were due as it was said before."""
-        if self.last != START:
-            self.not_due = max(0, min(self.last[0] + self.every, since) - self.last[0] - 1)
-        self.every = every
 
 
 @dataclass(slots=True)
@@ -232,7 +226,6 @@ class StreamReader:
 
         Before each read, so about once a second while nothing comes, `between` is called.
         """
-        count = 1 + max(wanted.backlog for wanted in self.wanted)
         while not until.is_set():
             between()
             self._find_cameras(until)
@@ -240,11 +233,12 @@ class StreamReader:
                 until.wait(0.1)
                 continue
             after = {key: place.after() for key, place in self._places.items()}
+            count = self._at_once()
             arrived = self.link.patiently(partial(_read_after, after=after, count=count), until)
             if not arrived:
                 self._restart_emptied(until)
             for key, entries in arrived or []:
-                yield from self._take(key.decode(), entries, until)
+                yield from self._take(key.decode(), entries, count, until)
 
     def _find_cameras(self, until: Event) -> None:
         if monotonic() - self._looked_s < LOOK_FOR_CAMERAS_EVERY_S:
@@ -255,25 +249,41 @@ class StreamReader:
         for key in self._places.keys() - found.keys():
             del self._places[key]
         for key in found.keys() - self._places.keys():
-            place = _Place(found[key], found[key].every)
+            place = _Place(wanted=found[key], every=found[key].every)
             if not place.wanted.newest:
-                place.last = self.link.patiently(partial(_newest_id, key=key), until) or START
+                place.last = self.link.patiently(partial(newest_id, key=key), until) or START
             self._places[key] = place
 
-    def _take(self, key: str, entries: list[Entry], until: Event) -> Iterator[Arrived]:
+    def _take(self, key: str, entries: list[Entry], count: int, until: Event) -> Iterator[Arrived]:
         place = self._places[key]
-        if place.wanted.newest and len(entries) > place.wanted.backlog:
-            oldest = _parse(entries[0][0])
+        if place.wanted.newest and self._is_late(key, entries, count, until):
+            oldest = parse_id(entries[0][0])
             newest: Any = self.link.patiently(lambda client: client.xrevrange(key, count=1), until)
             entries = newest or entries[-1:]
-            self.metrics.dropped("late", max(0, _parse(entries[0][0])[0] - oldest[0]))
+            self.metrics.dropped("late", max(0, parse_id(entries[0][0])[0] - oldest[0]))
         for entry_id, fields in entries:
-            place.last, place.not_due = _parse(entry_id), 0
+            place.last, place.not_due = parse_id(entry_id), 0
             yield Arrived(key, place.wanted.stream, entry_id, fields)
+
+    def _at_once(self) -> int:
+        """Return the number of entries of each stream that are read at once: fewer where many cameras' frames come."""
+        cameras = sum(place.wanted.stream is keys.FRAMES for place in self._places.values())
+        return max(1, min(1 + max(wanted.backlog for wanted in self.wanted), FRAMES_AT_ONCE // max(1, cameras)))
+
+    def _is_late(self, key: str, entries: list[Entry], count: int, until: Event) -> bool:
+        """Return whether more entries wait than are taken one by one."""
+        backlog = self._places[key].wanted.backlog
+        if len(entries) < min(count, backlog + 1):
+            return False
+        if len(entries) > backlog:
+            return True
+        # More may wait than were read at once; mostly there is none, and nothing crosses the wire.
+        behind = f"{parse_id(entries[0][0])[0] + backlog}-0"
+        return bool(self.link.patiently(lambda client: client.xrange(key, min=behind, count=1), until))
 
     def _restart_emptied(self, until: Event) -> None:
         for key, place in self._places.items():
-            newest = self.link.patiently(partial(_newest_id, key=key), until)
+            newest = self.link.patiently(partial(newest_id, key=key), until)
             if newest is not None and newest < place.last:
                 place.last = START
 
@@ -281,19 +291,3 @@ class StreamReader:
 def _read_after(client: redis.Redis, after: dict[Any, Any], count: int) -> list[tuple[bytes, list[Entry]]]:
     reply: Any = client.xread(after, count=count, block=BLOCK_MS)
     return list(reply or [])
-
-
-def _parse(entry_id: bytes) -> EntryId:
-    first, _, second = entry_id.partition(b"-")
-    return int(first), int(second)
-
-
-def _newest_id(client: redis.Redis, key: str) -> EntryId:
-    # The last id that was given, not the last entry: a stream that was trimmed to nothing still counts on.
-    try:
-        about: Any = client.xinfo_stream(key)
-    except redis.ResponseError as error:
-        if "no such key" not in str(error):
-            raise
-        return START
-    return _parse(about["last-generated-id"])

@@ -10,7 +10,12 @@ SERVERS = ("bus", "store", "mqtt")
 
 
 def summarise(
-    seen: Seen, newest_seqs: Mapping[str, int], seconds: float, cpu_s: float, peak_mb: Mapping[str, float]
+    seen: Seen,
+    newest_seqs: Mapping[str, int],
+    seconds: float,
+    cpu_s: float,
+    peak_mb: Mapping[str, float],
+    first_seqs: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return the summary of a run.
 
@@ -20,8 +25,10 @@ def summarise(
         seconds: how long was observed.
         cpu_s: CPU seconds that all services together used meanwhile.
         peak_mb: peak resident memory of each service.
+        first_seqs: per camera, the last frame captured when observing began.
     """
-    captured = sum(newest_seqs[camera] - seqs[0] + 1 for camera, seqs in seen.seqs.items() if camera in newest_seqs)
+    cameras = _cameras(seen, newest_seqs, first_seqs or {})
+    captured = sum(camera["captured"] for camera in cameras)
     tracked = sum(map(len, seen.seqs.values()))
     services = {name: round(megabytes, 1) for name, megabytes in sorted(peak_mb.items())}
     python_mb = sum(megabytes for name, megabytes in peak_mb.items() if name not in SERVERS)
@@ -30,9 +37,13 @@ def summarise(
             "captured": captured,
             "detected": seen.detected,
             "tracked": tracked,
-            # The frame in flight when observing ended is not lost.
-            "lost": max(0, captured - tracked - len(seen.seqs)),
+            "lost": sum(camera["lost"] for camera in cameras),
         },
+        "cameras": [
+            {"name": camera["name"], "fps": round(camera["tracked"] / max(seconds, 1e-9), 2), "lost": camera["lost"]}
+            for camera in cameras
+        ],
+        "seconds": round(seconds, 2),
         "fps": round(tracked / max(seconds, 1e-9), 2),
         "latency_ms": {
             "capture_to_tracks": _percentiles(seen.tracks_ms),
@@ -43,6 +54,19 @@ def summarise(
         "cpu_cores": round(cpu_s / max(seconds, 1e-9), 3),
         "peak_rss_mb": {**services, "total": round(python_mb, 1)},
     }
+
+
+def _cameras(seen: Seen, newest: Mapping[str, int], first: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the frames captured, tracked and lost of each camera; one without any tracks lost all its frames."""
+    rows = []
+    for name in sorted(newest.keys() & (seen.seqs.keys() | first.keys())):
+        seqs = seen.seqs.get(name, [])
+        captured = newest[name] - seqs[0] + 1 if seqs else newest[name] - first[name]
+        # The frame in flight when observing ended is not lost.
+        rows.append(
+            {"name": name, "captured": captured, "tracked": len(seqs), "lost": max(0, captured - len(seqs) - 1)}
+        )
+    return rows
 
 
 def _percentiles(values_ms: Iterable[float]) -> dict[str, float | None]:

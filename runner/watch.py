@@ -16,7 +16,7 @@ from facewire import keys
 from facewire.link import RedisAwayError
 from facewire.service import Service, keep_running, running
 from facewire.settings import load, stop_operator
-from facewire.streams import Publisher
+from facewire.streams import Publisher, camera_names
 from runner.observing import Observer
 from runner.processes import Costs
 from runner.settings import WatchSettings
@@ -48,6 +48,7 @@ def watch(service: Service[WatchSettings], observer: Observer) -> None:
     service.stop.wait(min(WARM_UP_S, max(0.0, (end_s - time.monotonic()) / 4)))
     costs = Costs(settings.run_dir)
     costs.sample()
+    first = _newest(service)
     before_s, seen, began_s = dict(costs.cpu_s), observer.begin(), time.monotonic()
     while not service.stop.is_set() and time.monotonic() < end_s:
         service.stop.wait(min(SAMPLE_EVERY_S, max(0.0, end_s - time.monotonic())))
@@ -57,7 +58,8 @@ def watch(service: Service[WatchSettings], observer: Observer) -> None:
     seconds = time.monotonic() - began_s
     cpu_s = sum(spent - before_s.get(pid, 0.0) for pid, spent in costs.cpu_s.items())
     if settings.run_summary is not None:
-        _write(settings.run_summary, summarise(seen, _newest(service, list(seen.seqs)), seconds, cpu_s, costs.peak_mb))
+        summary = summarise(seen, _newest(service), seconds, cpu_s, costs.peak_mb, first)
+        _write(settings.run_summary, summary)
     service.stop.set()
 
 
@@ -90,10 +92,11 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _newest(service: Service[WatchSettings], cameras: list[str]) -> dict[str, int]:
+def _newest(service: Service[WatchSettings]) -> dict[str, int]:
+    """Return the seq of the newest frame of each camera."""
     frames = Publisher(service.bus, keys.FRAMES, service.metrics)
     try:
-        return {camera: frames.newest_seq(camera) for camera in cameras}
+        return {camera: frames.newest_seq(camera) for camera in service.bus.once(camera_names)}
     except RedisAwayError:
         return {}
 

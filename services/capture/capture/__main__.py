@@ -9,6 +9,7 @@ from pathlib import Path
 
 from capture.camera import Camera
 from capture.curtain import Curtain
+from capture.frame_room import FrameRoom
 from capture.masking import Veil
 from capture.opencv import open_file
 from capture.outlet import Outlet
@@ -67,11 +68,12 @@ def serve() -> int:
         frames = Publisher(service.bus, keys.FRAMES, service.metrics)
         live = live_layouts(service, marked, lambda layouts: note(service, layouts))
         warn_of_strangers(service, live)
+        room = FrameRoom(service.bus, service.log)
         cameras = [
             Camera(
                 source,
                 service,
-                Outlet(source.name, frames, service.metrics),
+                Outlet(source.name, frames, service.metrics, room),
                 veil(source.name, live),
                 Curtain(source.name, lambda: watch.known),
             )
@@ -83,6 +85,7 @@ def serve() -> int:
         def look() -> None:
             if live.look():
                 warn_of_strangers(service, live)
+            room.look()
 
         keep_running(service, lambda: run(service, cameras, look))
         end_s = time.monotonic() + END_WITHIN_S

@@ -75,7 +75,7 @@ class Camera:
         silent_s = self._service.settings.camera_timeout_s
         if not self._lost and not self.ended and now_s - self._seen_s > silent_s:
             return f"sends no pictures any more for {silent_s:g} s"
-        return self._lost
+        return self._lost or self._outlet.refusal
 
     def _keep_following(self) -> None:
         # The service's loop judges the camera; a thread that OpenCV holds is no reason to end the others.

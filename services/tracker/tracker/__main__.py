@@ -24,8 +24,8 @@ from tracker.settings import TrackerSettings
 from tracker.sources import MissingError, source
 from tracker.zones import Places
 
-# A hiccup of three frames is caught up with, so that no frame lacks its tracks.
-BACKLOG = 3
+# A hiccup of five frames is caught up with, so that no frame lacks its tracks; the bus keeps at least six.
+BACKLOG = 5
 
 
 def main() -> int:

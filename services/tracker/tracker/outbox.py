@@ -8,6 +8,7 @@ from facewire import keys
 from facewire.link import Link, RedisAwayError, RedisRefusedError
 from facewire.messages import FaceEvent
 from facewire.metrics import Metrics
+from facewire.retention import CHECK_EVERY_S, Retention
 from facewire.streams import Publisher
 from facewire.visits import Past, keep, note
 from tracker.visits import endings
@@ -15,6 +16,8 @@ from tracker.visits import endings
 # Hours of a busy door; beyond that the oldest events go, and are counted.
 LIMIT = 10_000
 RETRY_S = 0.5
+ENTRY_BYTES = 512
+"""About the size of an event without its picture."""
 
 
 class Outbox:
@@ -29,7 +32,9 @@ class Outbox:
     """
 
     def __init__(self, link: Link, metrics: Metrics, past: Past) -> None:
+        self._link = link
         self._publisher = Publisher(link, keys.EVENTS, metrics)
+        self._retention = Retention()
         self._metrics = metrics
         self._highest_id = past.last_id
         self._visits = dict(past.open)
@@ -72,12 +77,26 @@ class Outbox:
 
     def _carry(self) -> None:
         while True:
-            self._arrived.wait()
+            self._bound()
+            self._arrived.wait(CHECK_EVERY_S)
             self._arrived.clear()
             while self._waiting and self._deliver(self._waiting[0]):
                 self._waiting.popleft()
+                self._bound()
             if self._closing.is_set():
                 return
+
+    def _bound(self) -> None:
+        """Keep the store within its memory, at the start and whenever it is due."""
+        if not self._retention.due:
+            return
+        try:
+            removed = self._link.once(self._retention.enforce)
+        except (RedisAwayError, RedisRefusedError) as error:
+            self._metrics.error(type(error).__name__)
+            return
+        if removed:
+            self._metrics.count("store_shortened", removed)
 
     def _deliver(self, event: FaceEvent) -> bool:
         try:
@@ -91,4 +110,5 @@ class Outbox:
             self._metrics.error(type(error).__name__)
             self._metrics.dropped("event_refused")
         self._highest_id = max(self._highest_id, event.track_id)
+        self._retention.appended(ENTRY_BYTES + len(event.snapshot or b""))
         return True
