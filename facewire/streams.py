@@ -19,6 +19,7 @@ from facewire.link import Link, RedisAwayError, together
 from facewire.log import Log, Seldom
 from facewire.messages import CAMERA_NAME, FaceEvent, Frame, Message
 from facewire.metrics import Metrics
+from facewire.names import InvalidNameError, normalised
 
 M = TypeVar("M", bound=Message)
 EntryId = tuple[int, int]
@@ -65,14 +66,20 @@ class Intake:
     def decode(self, fields: dict[bytes, bytes], expected: type[M], key: str) -> M | None:
         """Return the entry's message, or None when it is none."""
         try:
-            return codec.decode(fields.get(keys.FIELD, b""), expected)
-        except codec.RejectedMessageError as error:
-            if not self._tells:
-                return None
-            self._metrics.rejected(error.reason)
-            if self._seldom.due(f"{key} {error.reason}", monotonic()):
-                self._log.warning("message rejected", stream=key, problem=str(error))
+            message, invalid = normalised(codec.decode(fields.get(keys.FIELD, b""), expected))
+        except (codec.RejectedMessageError, InvalidNameError) as error:
+            self._tell(key, error)
             return None
+        for each in invalid:
+            self._tell(key, each)
+        return message
+
+    def _tell(self, key: str, error: codec.RejectedMessageError | InvalidNameError) -> None:
+        if not self._tells:
+            return
+        self._metrics.rejected(error.reason)
+        if self._seldom.due(f"{key} {error.reason}", monotonic()):
+            self._log.warning("message rejected", stream=key, problem=str(error))
 
 
 class Publisher:

@@ -65,6 +65,12 @@ class Home:
             return sorted(self._cameras)
 
     @property
+    def people(self) -> list[str]:
+        """The names of the people who were seen, in this run or before."""
+        with self._lock:
+            return sorted(self._people.named.values())
+
+    @property
     def choices(self) -> Choices:
         """What commands may name."""
         with self._lock:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from facewire.messages import CAMERA_NAME, Tracks
+from facewire.names import name_key
 from iot_bridge.payloads import packed, when
 from iot_bridge.topics import Publication, Topics
 
@@ -58,6 +59,9 @@ class People:
         self._off_after_s = off_after_s
         self._kept = timedelta(days=kept_days)
         self._people: dict[str, _Person] = {}
+        self._keys: dict[str, str] = {}
+        """The keys of people by their names as they are compared."""
+        self._doubled: list[str] = []
 
     def __len__(self) -> int:
         return len(self._people)
@@ -72,11 +76,12 @@ class People:
         names = {track.identity.name for track in tracks.tracks if track.identity and track.state != "tentative"}
         changes = []
         for name in sorted(names):
-            key = key_of(name)
+            key = self._keys.get(name_key(name)) or key_of(name)
             if key not in self._people and len(self._people) >= MOST_PEOPLE:
                 continue
             at = when(tracks.captured_ns)
             person = self._people.setdefault(key, _Person(name, at, tracks.camera))
+            self._keys[name_key(name)] = key
             person.seen_at = at
             person.seen_s[tracks.camera] = now_s
             changes += self._say(key, person, now_s)
@@ -84,12 +89,19 @@ class People:
 
     def tick(self, now_s: float) -> list[Publication]:
         """Let time pass; returns who is absent now."""
-        return [said for key, person in self._people.items() for said in self._say(key, person, now_s)]
+        doubled, self._doubled = self._doubled, []
+        return [Publication(self._topics.person(key), b"", retain=True) for key in doubled] + [
+            said for key, person in self._people.items() for said in self._say(key, person, now_s)
+        ]
 
     def remember(self, key: str, payload: bytes, now_s: float) -> None:
         """Take in what an earlier run said of somebody; who was present then must be seen soon to be so still."""
         person = _remembered(payload)
         if person is None or key != key_of(person.name) or key in self._people or len(self._people) >= MOST_PEOPLE:
+            return
+        if self._keys.setdefault(name_key(person.name), key) != key:
+            # Another spelling of somebody who is known: the broker forgets it with the next tick.
+            self._doubled.append(key)
             return
         if person.said["presence"] == "ON":
             person.seen_s[person.camera] = now_s
@@ -103,8 +115,10 @@ class People:
 
     def forget(self, key: str) -> list[Publication]:
         """Forget somebody; returns what makes the broker forget them too."""
-        if self._people.pop(key, None) is None:
+        person = self._people.pop(key, None)
+        if person is None:
             return []
+        self._keys.pop(name_key(person.name), None)
         return [Publication(self._topics.person(key), b"", retain=True)]
 
     def retained(self) -> list[Publication]:

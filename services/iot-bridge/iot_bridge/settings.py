@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marshmallow import ValidationError
 from marshmallow.fields import Boolean, Float, Integer, String
@@ -13,6 +12,7 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from facewire.messages import EVERY_LIMIT
 from facewire.settings import PATH, PORT, LayoutSettings, Told
+from iot_bridge.time_zone import TimeZone, read_zone
 
 NAME = String(validate=Regexp(r"[a-z0-9][a-z0-9_-]{0,31}\Z", error="Must be of a-z, 0-9, _ and -, up to 32 long"))
 # A `+` or `#` would make it a filter; `$` is the broker's own; a `/` at an end makes a level without a name.
@@ -46,15 +46,7 @@ def is_web_address(url: str) -> bool:
     return usable and plain and parts.scheme in ("http", "https")
 
 
-def _is_known_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValidationError("is no time zone that this host knows") from None
-
-
 WEB_ADDRESS = String(validate=_is_web_address)
-ZONE = String(validate=_is_known_zone)
 OUTPUT, ENGINE = String(validate=OneOf(get_args(Output))), String(validate=OneOf(get_args(Engine)))
 
 # Beside ALSA's own configuration, where a desktop's sound server listens.
@@ -91,7 +83,7 @@ class BridgeSettings(LayoutSettings):
     piper_voice_en: Annotated[Path | None, Told(PATH, "/etc/facewire/voices/en_GB-alba-medium.onnx")] = None
     piper_voice_zh: Annotated[Path | None, Told(PATH, "/etc/facewire/voices/zh_CN-huayan-medium.onnx")] = None
     rules_file: Annotated[Path, Told(PATH, "config/rules.yaml")] = Path("/etc/facewire/rules.yaml")
-    tz: Annotated[str | None, Told(ZONE, "Europe/Berlin")] = None
+    tz: Annotated[str, Told(String(), "Europe/Berlin")] = ""
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
@@ -108,9 +100,9 @@ class BridgeSettings(LayoutSettings):
             raise ValueError("MQTT_TLS: a unix socket is not encrypted; leave it out, or name a host in MQTT_HOST")
 
     @property
-    def zone(self) -> ZoneInfo | None:
-        """The zone of the times in rules; None: this host's own."""
-        return None if self.tz is None else ZoneInfo(self.tz)
+    def zone(self) -> TimeZone:
+        """The zone of the times in rules. A wrong one keeps nothing else from working."""
+        return read_zone(self.tz)
 
     def piper_voice(self, language: Literal["en", "zh"]) -> Path | None:
         """Return the voice that piper speaks a language with."""

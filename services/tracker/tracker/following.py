@@ -7,6 +7,7 @@ from facewire.controls import Controls
 from facewire.layouts import Layouts
 from facewire.messages import Detections, FaceEvent, Frame, Identity, Message, Tracks, Wish
 from facewire.metrics import Metrics
+from facewire.names import Spellings
 from facewire.silence import Silence
 from tracker.cadence import Attention
 from tracker.settings import TrackerSettings
@@ -50,6 +51,7 @@ class Following:
         self._trackers: dict[str, CameraTracker] = {}
         self._attention: dict[str, Attention] = {}
         self._recognizes = True
+        self._spellings = Spellings()
 
     def obey(self, controls: Controls) -> None:
         """Do what the home has switched: without recognition nobody has a name."""
@@ -104,6 +106,8 @@ class Following:
     def _tracker(self, camera: str) -> CameraTracker:
         if camera not in self._trackers:
             sees = source(self._settings.tracker)
-            self._trackers[camera] = CameraTracker(camera, self._rules, self._next_id, self._metrics, source=sees)
+            self._trackers[camera] = CameraTracker(
+                camera, self._rules, self._next_id, self._metrics, source=sees, spellings=self._spellings
+            )
             self._attention[camera] = Attention(self._rules.coast_s)
         return self._trackers[camera]

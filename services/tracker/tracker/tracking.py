@@ -7,6 +7,7 @@ import numpy as np
 
 from facewire.messages import Detections, FaceEvent, Frame, Identity, Tracks
 from facewire.metrics import Metrics
+from facewire.names import Spellings
 from facewire.pixels import Picture, picture
 from tracker import story
 from tracker.appearance import ColourParts, Describer
@@ -40,6 +41,7 @@ class CameraTracker:
         metrics: counts what is out of order, makes no sense, or is beyond the cap.
         source: sees motion; optical flow by default.
         describer: says what a face looks like; its colours by default.
+        spellings: the form in which each name is shown, shared with other cameras.
     """
 
     def __init__(
@@ -51,13 +53,14 @@ class CameraTracker:
         *,
         source: MotionSource | None = None,
         describer: Describer | None = None,
+        spellings: Spellings | None = None,
     ) -> None:
         self._metrics = metrics
         self._source = source or FlowSource()
         self._describer = describer or ColourParts()
         self._followed = Followed(rules, self._source, metrics)
         self._people = People(camera, rules, next_id, metrics, self._followed, self._describer)
-        self._names = Names(metrics)
+        self._names = Names(metrics, spellings)
         self._picture: Picture = np.zeros((1, 1), np.uint8)
         self._panned = np.zeros(2)
         self._early: Detections | None = None

@@ -1,0 +1,21 @@
+"""Say how old an event is, by clocks of which one may have been set since."""
+
+import math
+
+NS_PER_S = 1_000_000_000
+AHEAD_S = 5.0
+"""An event further in the future than this was stamped before the clock was set back."""
+
+
+def age_s(at_ns: int, now_ns: int) -> float:
+    """Return the age of an event in seconds.
+
+    Args:
+        at_ns: the event's time, by the wall clock of then.
+        now_ns: the wall clock now.
+
+    Returns:
+        0 or more. Infinite where the event lies ahead: the clock was set back since, and its age is unknown.
+    """
+    age = (now_ns - at_ns) / NS_PER_S
+    return math.inf if age < -AHEAD_S else max(0.0, age)
