@@ -29,6 +29,8 @@ START: EntryId = (0, 0)
 BLOCK_MS = 1000
 ANNOUNCED_WITHIN_S = 60
 LOOK_FOR_CAMERAS_EVERY_S = 2.0
+GONE_AFTER_S = 10.0
+"""A camera that is announced no more is read for so long still: the clock may have been set, and it says so again."""
 
 
 def announce(link: Link, camera: str) -> None:
@@ -37,8 +39,12 @@ def announce(link: Link, camera: str) -> None:
 
 
 def camera_names(client: redis.Redis) -> list[str]:
-    """Return the names of the cameras that capture announced within the last minute; what is no name is passed over."""
-    found: Any = client.zrangebyscore(keys.CAMERAS, time() - ANNOUNCED_WITHIN_S, "+inf")
+    """Return the names of the cameras that capture announced within the last minute; what is no name is passed over.
+
+    One that lies further ahead was announced before the clock was set back: whoever is there says so again soon.
+    """
+    now_s = time()
+    found: Any = client.zrangebyscore(keys.CAMERAS, now_s - ANNOUNCED_WITHIN_S, now_s + ANNOUNCED_WITHIN_S)
     names = (raw.decode(errors="replace") for raw in found)
     return sorted(name for name in names if CAMERA_NAME.fullmatch(name))
 
@@ -215,6 +221,7 @@ class StreamReader:
     only_camera: str = ""
     _places: dict[str, _Place] = field(default_factory=dict)
     _looked_s: float = float("-inf")
+    _gone_s: dict[str, float] = field(default_factory=dict)
 
     def messages(self, until: Event, between: Callable[[], None] = lambda: None) -> Iterator[Message]:
         """Yield messages as they come, until `until` is set; `between` is called as by `entries`."""
@@ -259,7 +266,8 @@ class StreamReader:
         self._looked_s = monotonic()
         cameras = [self.only_camera] if self.only_camera else announced(self.link, until)
         found = {wanted.stream.key(camera): wanted for camera in cameras for wanted in self.wanted}
-        for key in self._places.keys() - found.keys():
+        self._gone_s = {key: self._gone_s.get(key, self._looked_s) for key in self._places.keys() - found.keys()}
+        for key in [key for key, since_s in self._gone_s.items() if self._looked_s - since_s >= GONE_AFTER_S]:
             del self._places[key]
         for key in found.keys() - self._places.keys():
             place = _Place(found[key], found[key].every)

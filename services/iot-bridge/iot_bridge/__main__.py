@@ -25,9 +25,9 @@ from iot_bridge.locks.pinning import set_pin
 from iot_bridge.people import People
 from iot_bridge.presence import CameraState
 from iot_bridge.rules.hints import RuleHints
-from iot_bridge.rules.lights import LightsOff
+from iot_bridge.rules.lights import LightsOff, longest_on_s
 from iot_bridge.rules.live import LiveRules, first_rules, live_rules
-from iot_bridge.rules.model import Rulebook
+from iot_bridge.rules.model import Device, Rulebook
 from iot_bridge.rules.performing import Performer
 from iot_bridge.rules.senses import Senses, sensors
 from iot_bridge.service import run_clock, run_controls, run_events, run_stills, run_tracks
@@ -100,7 +100,11 @@ def serve(
     senses = Senses(zone.zone, zone_known=not zone.problem)
     hints = RuleHints(service.heartbeat, service.log, zone.problem)
     hints.update(live.now, ())
-    performer = Performer(live, senses, LightsOff(service.store), home.node.topics, service.metrics)
+
+    def longest_on(device: Device) -> float:
+        return longest_on_s(live.now, device)
+
+    performer = Performer(live, senses, LightsOff(service.store, longest_on), home.node.topics, service.metrics)
     webhooks = calling(service, live, senses)
     mouth = speaking(service, broker, home.node.topics, lambda event: asked(live.now, event, senses))
     note_silence(service, live.now)

@@ -3,9 +3,9 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +17,7 @@ from iot_bridge.topics import Publication, Topics
 MOST_PEOPLE = 200
 LONGEST_SLUG = 32
 LONGEST_NAME = 128
+CLOCK_SET_FROM_YEAR = 2000
 
 
 def key_of(name: str) -> str:
@@ -36,6 +37,8 @@ class _Person:
         camera: which camera that was.
         seen_s: when each camera saw them last, by the clock that only goes forward.
         said: what was last said.
+        age: how long ago they were seen at `noted_s`, by the clock on the wall of then.
+        noted_s: when that was taken, by the clock that only goes forward.
     """
 
     name: str
@@ -43,6 +46,8 @@ class _Person:
     camera: str
     seen_s: dict[str, float] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
+    age: timedelta = timedelta()
+    noted_s: float = 0.0
 
 
 class People:
@@ -52,9 +57,17 @@ class People:
         topics: names of topics.
         off_after_s: how long somebody must not be seen until they are absent.
         kept_days: how long somebody who is not seen is remembered.
+        wall: the wall clock.
     """
 
-    def __init__(self, topics: Topics, off_after_s: float, kept_days: int) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        off_after_s: float,
+        kept_days: int,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._wall = wall
         self._topics = topics
         self._off_after_s = off_after_s
         self._kept = timedelta(days=kept_days)
@@ -83,6 +96,7 @@ class People:
             person = self._people.setdefault(key, _Person(name, at, tracks.camera))
             self._keys[name_key(name)] = key
             person.seen_at = at
+            person.age, person.noted_s = timedelta(), now_s
             person.seen_s[tracks.camera] = now_s
             changes += self._say(key, person, now_s)
         return changes
@@ -103,15 +117,23 @@ class People:
             # Another spelling of somebody who is known: the broker forgets it with the next tick.
             self._doubled.append(key)
             return
+        person.noted_s, person.age = now_s, _age(person.seen_at, self._wall())
         if person.said["presence"] == "ON":
             person.seen_s[person.camera] = now_s
         self._people[key] = person
 
-    def old(self, now: datetime) -> set[str]:
-        """Return the keys of those who were not seen for so long that they are to be forgotten."""
-        # Whoever is seen stays, though the clock of the camera's host says that it was long ago.
-        absent = {key: datetime.fromisoformat(each.seen_at) for key, each in self._people.items() if not each.seen_s}
-        return {key for key, seen_at in absent.items() if now - seen_at > self._kept}
+    def old(self, now: datetime, now_s: float) -> set[str]:
+        """Return the keys of those who were not seen for so long that they are to be forgotten.
+
+        Both clocks must say so: one on the wall that jumps is no reason.
+        """
+        absent = {key: each for key, each in self._people.items() if not each.seen_s}
+        return {
+            key
+            for key, each in absent.items()
+            if min(now - datetime.fromisoformat(each.seen_at), each.age + timedelta(seconds=now_s - each.noted_s))
+            > self._kept
+        }
 
     def forget(self, key: str) -> list[Publication]:
         """Forget somebody; returns what makes the broker forget them too."""
@@ -137,6 +159,12 @@ class People:
 
     def _publication(self, key: str, person: _Person) -> Publication:
         return Publication(self._topics.person(key), packed(person.said), retain=True)
+
+
+def _age(seen_at: str, now: datetime) -> timedelta:
+    """Return how long ago somebody was seen; 0 where a clock that was not set says it."""
+    at = datetime.fromisoformat(seen_at)
+    return timedelta() if at.year < CLOCK_SET_FROM_YEAR else max(timedelta(), now - at)
 
 
 def _remembered(payload: bytes) -> _Person | None:
