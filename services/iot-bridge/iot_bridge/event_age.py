@@ -2,9 +2,9 @@
 
 import math
 
+from facewire.clock import AHEAD_S
+
 NS_PER_S = 1_000_000_000
-AHEAD_S = 5.0
-"""An event further in the future than this was stamped before the clock was set back."""
 
 
 def age_s(at_ns: int, now_ns: int) -> float:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from facewire.clock import AHEAD_S
 from facewire.messages import CAMERA_NAME, Tracks
 from facewire.names import name_key
 from iot_bridge.payloads import packed, when
@@ -113,6 +114,9 @@ class People:
         person = _remembered(payload)
         if person is None or key != key_of(person.name) or key in self._people or len(self._people) >= MOST_PEOPLE:
             return
+        if datetime.fromisoformat(person.seen_at) > self._wall() + timedelta(seconds=AHEAD_S):
+            # By a clock that was set back since.
+            person.seen_at = self._wall().isoformat(timespec="milliseconds")
         if self._keys.setdefault(name_key(person.name), key) != key:
             # Another spelling of somebody who is known: the broker forgets it with the next tick.
             self._doubled.append(key)

@@ -18,11 +18,12 @@ from tracker.zones import Places
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a message led to."""
+    """What a message led to; `jump_ns` says by how much the camera's clock was set."""
 
     tracks: Tracks | None = None
     events: list[FaceEvent] = field(default_factory=list)
     wish: Wish | None = None
+    jump_ns: int = 0
 
 
 class Following:
@@ -87,6 +88,7 @@ class Following:
     def _end(self, silence: Silence) -> Step:
         """Let everybody leave a camera that was silent for too long; it begins anew with its next frame."""
         if silence.lasted_s <= self._rules.silent_s:
+            self._trackers[silence.camera].silent(silence.lasted_s)
             return Step()
         self._metrics.count("cameras_silent")
         del self._attention[silence.camera]
@@ -98,10 +100,11 @@ class Following:
             tracks, events = tracker.see(frame)
         if tracks is None:
             return Step(events=events)
+        self._places.shift(frame.camera, tracker.jump_ns)
         with self._metrics.stage("attention"):
             wish = self._attention[frame.camera].watch(frame, tracks, tracker.blind)
         tracks, events = self._places.watch(tracks, (frame.width, frame.height), events, tracker.hidden)
-        return Step(tracks, events, wish)
+        return Step(tracks, events, wish, tracker.jump_ns)
 
     def _tracker(self, camera: str) -> CameraTracker:
         if camera not in self._trackers:

@@ -13,6 +13,7 @@ from tracker import story
 from tracker.appearance import ColourParts, Describer
 from tracker.flow import FlowSource
 from tracker.followed import Followed
+from tracker.frame_clock import FrameClock
 from tracker.history import KEPT_FRAMES, Moment
 from tracker.motion import MotionSource, View, view
 from tracker.moving import move
@@ -64,8 +65,11 @@ class CameraTracker:
         self._picture: Picture = np.zeros((1, 1), np.uint8)
         self._panned = np.zeros(2)
         self._early: Detections | None = None
+        self._clock = FrameClock()
         self.blind = 0
         """How many faces flow did not see in the newest frame."""
+        self.jump_ns = 0
+        """By how much the clock was set before the newest frame."""
 
     def see(self, frame: Frame) -> tuple[Tracks | None, list[FaceEvent]]:
         """Move every face to where it is in a new frame.
@@ -78,6 +82,7 @@ class CameraTracker:
         self._picture = picture(frame)
         now = view(self._picture)
         self._move(now, frame)
+        self._set_clock(frame.captured_ns)
         events = self._people.end_the_lost(frame.captured_ns, (frame.width, frame.height))
         self._people.expect(now, frame.captured_ns)
         self._people.remember(frame.seq, frame.captured_ns, now)
@@ -86,6 +91,10 @@ class CameraTracker:
         self._names.meet(frame.seq, table.id[table.mixed].tolist())
         events = self._told(events)
         return self.tracks(frame), events
+
+    def silent(self, lasted_s: float) -> None:
+        """Take in for how long no frame has come so far."""
+        self._clock.silent(lasted_s)
 
     def end(self) -> list[FaceEvent]:
         """Follow nobody any more; returns who left, when the last frame was taken: nobody has seen them since."""
@@ -183,6 +192,12 @@ class CameraTracker:
             found = find_again(followed.table, followed.history, now, followed.now_s, flowing, self._describer)
         hide(followed.table, flowing, found, sees=sees)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
+
+    def _set_clock(self, captured_ns: int) -> None:
+        """Shift remembered times if the clock was set, so that faces and visits last as long as they do."""
+        self.jump_ns = self._clock.jump_ns(captured_ns)
+        if self.jump_ns:
+            self._followed.shift(self.jump_ns)
 
     def _count_oddities(self, step: int, passed_s: float, before: View, now: View) -> None:
         if step > 1:
