@@ -96,6 +96,7 @@ def test_after_a_broker_was_away_lights_go_off_and_none_goes_on_for_what_was_lon
             assert ON not in home.payloads(LAMP)
             assert home.payloads(LAMP).count(OFF) == 1
             assert 'dropped_total{reason="late_light"} 2.0' in metrics(metrics_port)
+            assert 'dropped_total{reason="late_publish"} 1.0' in metrics(metrics_port)
             bridge.stop()
 
 

@@ -73,7 +73,7 @@ def _names(book: Rulebook) -> list[str]:
     named = [name for rule in book.rules for name in rule.when.people if name not in SPECIAL]
     named += [name for lock in book.locks.values() if lock.unlocking for name in lock.unlocking.people]
     named += [*book.greeting.people, *book.greeting.languages]
-    # Each person once, as they were written first; greetings are kept as they are compared.
+    # Each person once, as they were written first.
     first: dict[str, str] = {}
     for name in named:
         first.setdefault(name_key(name), name)

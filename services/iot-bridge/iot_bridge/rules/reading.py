@@ -93,13 +93,13 @@ def _greeting(marked: Marked | None) -> Greeting:
 
 
 def _by_name(entries: Iterable[tuple[Marked, Marked]], read: Callable[[Marked], T]) -> dict[str, T]:
-    """Return entries by people's names as they are compared."""
+    """Return entries by people's names, each person once however it is spelt."""
     found: dict[str, T] = {}
     for key, value in entries:
-        compared = name_key(person(key))
-        if compared in found:
+        name = person(key)
+        if name_key(name) in map(name_key, found):
             key.refuse("each person once", "the same person again")
-        found[compared] = read(value)
+        found[name] = read(value)
     return found
 
 

@@ -52,7 +52,7 @@ def person_or_special(marked: Marked) -> str:
     try:
         shown = display_name(marked.text(A_PERSON))
     except InvalidNameError as error:
-        marked.refuse(A_PERSON, str(error))
+        marked.refuse(A_PERSON, "" if error.reason == "empty_name" else str(error))
     return name_key(shown) if name_key(shown) in SPECIAL else shown
 
 

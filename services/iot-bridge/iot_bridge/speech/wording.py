@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from facewire.messages import FaceEvent
 from facewire.names import name_key
@@ -19,6 +19,7 @@ from iot_bridge.rules.filling import filled
 from iot_bridge.rules.model import Greeting, Speak
 
 Language = Literal["en", "zh"]
+Text = TypeVar("Text", bound=str)
 
 NAMED: Mapping[Language, str] = {"en": "Hello, {person}.", "zh": "你好，{person}。"}
 NAMELESS: Mapping[Language, str] = {"en": "Hello.", "zh": "你好。"}
@@ -67,13 +68,20 @@ def utterance(speak: Speak, greeting: Greeting, event: FaceEvent, local: datetim
         local: what clocks on the wall showed; None where the time zone is not known.
     """
     person = event.identity.name if event.identity is not None else ""
-    key = name_key(person)
-    language = speak.language or greeting.languages.get(key, greeting.language)
+    language = speak.language or of_person(greeting.languages, person) or greeting.language
     name = spoken_name(person)
-    template = speak.text or greeting.people.get(key) or (NAMED if name else NAMELESS)[language]
+    template = speak.text or of_person(greeting.people, person) or (NAMED if name else NAMELESS)[language]
     words = time_of_day(local.hour, language) if local else TIMELESS[language]
     fields = {"person": name, "camera": event.camera, "greeting": words}
     return Utterance(spoken_text(filled(template, fields)), language, person, event)
+
+
+def of_person(by_name: Mapping[str, Text], person: str) -> Text | None:
+    """Return the entry of a person, however the name is spelt; None if there is none."""
+    if person in by_name:
+        return by_name[person]
+    key = name_key(person)
+    return next((entry for name, entry in by_name.items() if name_key(name) == key), None)
 
 
 def spoken_name(name: str) -> str:
