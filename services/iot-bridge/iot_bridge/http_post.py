@@ -151,7 +151,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], within_s: float, res
     try:
         return _post(url, body, headers, deadline, resolver)
     except TimeoutError as error:
-        raise PostError("timeout") from error
+        raise PostError("Timeout") from error
     except ssl.SSLCertVerificationError as error:
         raise PostError("certificate not trusted") from error
     except socket.gaierror as error:
@@ -188,6 +188,8 @@ def _status(channel: Any) -> int:  # noqa: ANN401  it stands for a socket
         # Informational, of which there may be any number; 101 ends HTTP.
         if response.status >= 200 or response.status == 101:
             return response.status
+        # Its end would close the reader, which the next head comes from.
+        response.fp = None  # type: ignore[assignment]
 
 
 def _connected(addresses: Addresses, deadline: Deadline) -> socket.socket:
