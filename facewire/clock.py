@@ -1,4 +1,4 @@
-"""The clock that is never set, and what compares times across a restart of a process or of the machine.
+"""Steady time, and times that outlive a process or a boot.
 
 The wall clock jumps: a machine without a battery clock starts in the past and is set once there is a network. Durations
 are measured by the steady clock. It starts with the machine, counts while the machine sleeps, and is shared by all
@@ -12,7 +12,7 @@ from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 AHEAD_S = 5.0
-"""A wall time further in the future than this was taken before the clock was set back."""
+"""Tolerance for wall times in the future; beyond it the clock was set back since."""
 
 
 def steady_s() -> float:
@@ -22,7 +22,7 @@ def steady_s() -> float:
 
 @cache
 def boot_id() -> str:
-    """Return the name of this run of the machine; empty where the kernel does not tell."""
+    """Return the boot id of the machine; empty if the kernel has none."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -31,7 +31,7 @@ def boot_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """A moment by both clocks, in seconds, and the run of the machine."""
+    """A moment by both clocks, in seconds, and the boot id."""
 
     wall_s: float
     steady_s: float

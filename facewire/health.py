@@ -35,7 +35,7 @@ class Health:
     boot: str = ""
 
     def age_s(self, now: clock.Now) -> float:
-        """Return how old it is; infinite if it is of an earlier run of the machine."""
+        """Return its age; infinite for a heartbeat of an earlier boot."""
         if self.steady_s is None or not now.boot or not self.boot:
             return max(0.0, now.wall_s - self.at_s)
         age_s = now.steady_s - self.steady_s

@@ -1,4 +1,4 @@
-"""Decode the entries of streams: the one place where messages, and the names in them, come in."""
+"""Decode stream entries, and normalise the names in them."""
 
 from time import monotonic
 from typing import TypeVar

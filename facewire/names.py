@@ -1,4 +1,4 @@
-"""Normalise the names of people: one form that is shown, and one that is compared.
+"""Normalise the names of people, for display and for comparison.
 
 Two spellings are one person if they differ in composition, case, width, blanks or invisible characters alone. Letters
 that only look alike (a Latin and a Cyrillic `a`) stay different: a name may open a lock.
@@ -29,11 +29,11 @@ SHAPING = "\u200c\u200d\ufe0e\ufe0f"
 DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 SPELLINGS_KEPT = 4096
 NEAREST_FROM = 0.6
-"""The least similarity of a name that is suggested for another, 0 to 1."""
+"""The least similarity of a suggested name, 0 to 1."""
 
 
 class InvalidNameError(ValueError):
-    """A name that is nobody's; `reason` is one of a fixed few words, fit for a metric's label."""
+    """An invalid name; `reason` is a metric's label."""
 
     def __init__(self, reason: str, complaint: str) -> None:
         super().__init__(complaint)
@@ -42,7 +42,7 @@ class InvalidNameError(ValueError):
 
 @lru_cache(maxsize=SPELLINGS_KEPT)
 def display_name(text: str) -> str:
-    """Return a name as it is shown: composed, with single blanks, without invisible characters.
+    """Return the display form of a name: composed, single blanks, nothing invisible.
 
     Raises:
         InvalidNameError: it is empty, too long, or holds control characters or changes of direction.
@@ -62,14 +62,14 @@ def display_name(text: str) -> str:
 
 @lru_cache(maxsize=SPELLINGS_KEPT)
 def name_key(text: str) -> str:
-    """Return a name as it is compared: NFKC_Casefold of Unicode's chapter 3.13, with single blanks."""
+    """Return the comparison key of a name: Unicode's NFKC_Casefold with single blanks."""
     folded = unicodedata.normalize("NFD", IGNORABLE.sub("", text)).casefold()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold())
     return " ".join(IGNORABLE.sub("", folded).split())
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Return the known name that is spelt most alike; "" if none is."""
+    """Return the known name with the most similar spelling; "" if none."""
     by_key = {name_key(each): each for each in known}
     found = get_close_matches(name_key(name), by_key, n=1, cutoff=NEAREST_FROM)
     # An accent is a letter's half, and more like its absence than the letters' number says.
@@ -78,14 +78,14 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
 
 
 class Spellings:
-    """The form in which each name came first, from any thread; the least used are forgotten."""
+    """The first spelling of each name, thread-safe; the least used are dropped."""
 
     def __init__(self) -> None:
         self._shown: OrderedDict[str, str] = OrderedDict()
         self._lock = Lock()
 
     def first(self, name: str) -> str:
-        """Return the form in which a name came first."""
+        """Return the first spelling of a name."""
         key = name_key(name)
         with self._lock:
             shown = self._shown.setdefault(key, name)
@@ -96,7 +96,7 @@ class Spellings:
 
 
 def normalised(message: M) -> tuple[M, list[InvalidNameError]]:
-    """Return a message with its names as they are shown; a face whose name is invalid has none.
+    """Return a message with display names, and the invalid names of tracks.
 
     Raises:
         InvalidNameError: the message is about a name that is invalid.

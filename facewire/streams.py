@@ -30,7 +30,7 @@ BLOCK_MS = 1000
 ANNOUNCED_WITHIN_S = 60
 LOOK_FOR_CAMERAS_EVERY_S = 2.0
 GONE_AFTER_S = 10.0
-"""A camera that is announced no more is read for so long still: the clock may have been set, and it says so again."""
+"""Delay before an unannounced camera is dropped: after a clock change it is announced again."""
 
 
 def announce(link: Link, camera: str) -> None:

@@ -1,4 +1,4 @@
-"""A bridge whose TZ is wrong, and whose rules spell names otherwise: all else goes on, and both are told."""
+"""A wrong TZ and other spellings of names, with a real bridge and broker."""
 
 import json
 from pathlib import Path

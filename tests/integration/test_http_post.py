@@ -42,7 +42,7 @@ def server(behave: Behaviour) -> Iterator[int]:
 
 
 def answering(answer: bytes, *, then: bytes = b"", every_s: float = 0.02) -> Behaviour:
-    """Return what answers, and goes on with some bytes for ever."""
+    """Return a server that answers and then repeats some bytes for ever."""
 
     def behave(client: socket.socket, over: Event) -> None:
         client.recv(65_536)

@@ -15,7 +15,7 @@ SET_AT, LAST = 30, 60
 ZONES = "cameras:\n  door:\n    zones: [{name: porch, polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}]\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shifted:
     """A scene, filmed by a clock that is set on the way."""
 

@@ -1,4 +1,4 @@
-"""What a wall clock that is set does to states: the last face, people, heartbeats, lockouts."""
+"""States recover after a clock jump: last face, people, heartbeats, lockouts."""
 
 import json
 from dataclasses import replace
@@ -46,7 +46,7 @@ class Door:
             self.state.remember_face(self.kept.encode())
 
     def tell(self, name: str, at_ns: int, entry_id: str = "") -> str:
-        """Return who the last face is after an event."""
+        """Return the name of the last face after an event."""
         for said in self.state.name(named(name, at_ns), entry_id):
             self.kept = said.payload.decode()
         return str(json.loads(self.kept)["name"])

@@ -1,4 +1,4 @@
-"""Say how old an event is, by clocks of which one may have been set since."""
+"""Compute the age of an event, although the wall clock may have been set."""
 
 import math
 

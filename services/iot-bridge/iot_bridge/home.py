@@ -66,7 +66,7 @@ class Home:
 
     @property
     def people(self) -> list[str]:
-        """The names of the people who were seen, in this run or before."""
+        """The names of all known people."""
         with self._lock:
             return sorted(self._people.named.values())
 

@@ -1,4 +1,4 @@
-"""Send one HTTP POST within a deadline that bounds all of it: name, connection, TLS, request and the answer's head."""
+"""Send an HTTP POST within one deadline, from name lookup to response headers."""
 
 import socket
 import ssl
@@ -23,7 +23,7 @@ class PostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment of the monotonic clock by which a request must be over."""
+    """The end of a request on the monotonic clock."""
 
     end_s: float
 
@@ -49,7 +49,7 @@ class _Lookup:
 
 
 class Resolver:
-    """Resolves names in threads, since nothing can end a lookup that hangs; one thread for each name.
+    """Resolve host names in threads, since a hanging lookup cannot be cancelled.
 
     Args:
         look_up: resolves a host and port; it may block.
@@ -116,7 +116,7 @@ class _Channel:
         self._reader = BufferedReader(_Bytes(connected, deadline))
 
     def makefile(self, *_arguments: object) -> "BufferedReader[Any]":
-        """Return the one reader: what was read ahead belongs to the next head."""
+        """Return the one reader: bytes read ahead belong to the next head."""
         return self._reader
 
     def sendall(self, data: bytes) -> None:
@@ -135,7 +135,7 @@ RESOLVER = Resolver()
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], within_s: float, resolver: Resolver = RESOLVER) -> int:
-    """Send a request and return the status of the answer, whose body is not read. No redirect is followed.
+    """Send a request and return the response status; no redirect is followed.
 
     Args:
         url: an address that `is_web_address`.

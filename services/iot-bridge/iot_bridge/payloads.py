@@ -60,7 +60,7 @@ def when(at_ns: int) -> str:
 
 
 def last_face(event: FaceEvent, entry_id: str = "") -> str:
-    """Return the text that names the face of an event `identified` or `unknown`, and the event's id on its stream."""
+    """Return the `last_face` payload of an event and its stream id."""
     who = event.identity
     fields = {
         "name": who.name if who else "unknown",
@@ -73,13 +73,13 @@ def last_face(event: FaceEvent, entry_id: str = "") -> str:
 
 
 def parse_entry(entry_id: object) -> tuple[int, int]:
-    """Return an id of a stream's entry as it is ordered; `NO_ENTRY` if it is none."""
+    """Parse a stream entry id; `NO_ENTRY` if it is invalid."""
     found = ENTRY_ID.fullmatch(entry_id) if isinstance(entry_id, str) else None
     return (int(found[1]), int(found[2])) if found else NO_ENTRY
 
 
 def remembered_entry(payload: bytes) -> tuple[int, int]:
-    """Return the id of the event that `last_face` was said of; `NO_ENTRY` where it does not say."""
+    """Return the stream entry id in a `last_face` payload, or `NO_ENTRY`."""
     try:
         return parse_entry(json.loads(payload).get("entry_id"))
     except (ValueError, AttributeError, RecursionError):

@@ -127,7 +127,7 @@ class People:
         self._people[key] = person
 
     def old(self, now: datetime, now_s: float) -> set[str]:
-        """Return the keys of those who were not seen for so long that they are to be forgotten.
+        """Return the keys of people whose retention has ended.
 
         Both clocks must say so: one on the wall that jumps is no reason.
         """
@@ -166,7 +166,7 @@ class People:
 
 
 def _age(seen_at: str, now: datetime) -> timedelta:
-    """Return how long ago somebody was seen; 0 where a clock that was not set says it."""
+    """Return the age of a sighting; 0 if its clock was not set."""
     at = datetime.fromisoformat(seen_at)
     return timedelta() if at.year < CLOCK_SET_FROM_YEAR else max(timedelta(), now - at)
 

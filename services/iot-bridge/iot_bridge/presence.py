@@ -94,7 +94,7 @@ class CameraState:
         return self._status(now_s)
 
     def name(self, event: FaceEvent, entry_id: str = "") -> list[Publication]:
-        """Publish who was `identified` or is `unknown`; an earlier event changes nothing.
+        """Publish the face of an `identified` or `unknown` event; earlier events change nothing.
 
         Args:
             event: the event.
@@ -116,7 +116,7 @@ class CameraState:
             self._face_entry = remembered_entry(payload)
 
     def _is_later(self, at_ns: int) -> bool:
-        """Say whether an event is later than the last face; one that lies ahead was before the clock was set back."""
+        """Tell whether an event is later than the last face. A last face in the future is outdated."""
         return at_ns > self._face_ns or age_s(self._face_ns, self._wall_ns()) == inf
 
     def mark(self, zones: Sequence[str]) -> list[Publication]:

@@ -1,4 +1,4 @@
-"""Find the time zone that the setting TZ means, however it is written; a wrong one is a problem that is told."""
+"""Read the time zone in the setting TZ, and report a wrong one."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 FILES = "zoneinfo/"
 SHOWN = re.compile(r"[A-Za-z0-9_+/:., -]{1,40}")
-"""Of anything else nothing is repeated: it may have been meant for another setting."""
+"""Any other text is not shown: it may be a secret in the wrong place."""
 EXAMPLE = "for example TZ=Europe/Berlin"
 
 
@@ -27,7 +27,7 @@ class TimeZone:
 
 @cache
 def read_zone(text: str) -> TimeZone:
-    """Return the zone that a text means: quotes, blanks, case and a leading colon do not matter.
+    """Parse a time zone; quotes, blanks, case and a leading colon do not matter.
 
     Args:
         text: as in the setting; empty is this host's own zone.

@@ -1,4 +1,4 @@
-"""Call the webhooks of rules: each server has a queue of its own, so that a slow one holds up no other."""
+"""Call the webhooks of rules, with an independent queue for each server."""
 
 import hashlib
 import hmac
@@ -23,7 +23,7 @@ from iot_bridge.rules.senses import Senses
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 QUEUE_LIMIT = 256
-"""The most calls that wait for one server; beyond that the oldest is dropped."""
+"""The limit of waiting calls per server; beyond it the oldest is dropped."""
 MOST_QUEUES = 64
 """Servers beyond so many share one queue, so that threads are bounded."""
 IDLE_S = 10.0
@@ -130,7 +130,7 @@ class Caller:
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
     def drop_late(self, call: Call) -> None:
-        """Count and log a call that is not made, since its event is too old."""
+        """Count and log a call that was dropped for the age of its event."""
         self._metrics.dropped("late_webhook")
         if self._seldom.due(f"{call.rule} {call.server} late", time.monotonic()):
             self._log.warning(
@@ -168,7 +168,7 @@ def _headers(call: Call) -> dict[str, str]:
 
 
 class ServerQueue:
-    """The calls that wait for one server, and the thread that makes them while there are any.
+    """The waiting calls of one server, and the thread that makes them.
 
     Args:
         name: of the thread.
@@ -252,7 +252,7 @@ class ServerQueues:
 
 
 class Webhooks:
-    """Calls the webhooks of events, and acknowledges each event once all its calls were made or dropped.
+    """The consumer that calls webhooks, and acknowledges events with completed calls.
 
     Args:
         events: read as a group of its own.

@@ -41,7 +41,7 @@ class Followed:
         """Whose IDs turned out to have swapped; whoever reads it empties it."""
 
     def shift(self, jump_ns: int) -> None:
-        """Shift all remembered times, since the camera's clock was set."""
+        """Shift all remembered times after a clock jump."""
         for table in (self.table, self.gone.table):
             table.born_ns[:] = np.maximum(table.born_ns + jump_ns, 1)
         self.history.shift(jump_ns)

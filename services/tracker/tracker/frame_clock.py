@@ -1,10 +1,10 @@
-"""Notice that the clock of a camera's frames was set, and by how much: durations go on as if it had not been."""
+"""Detect wall clock jumps in the timestamps of a camera's frames."""
 
 NS_PER_S = 1_000_000_000
 LONGEST_STEP_NS = 6 * NS_PER_S
-"""A longer step from frame to frame is a clock that was set, unless the camera is known to have been silent."""
+"""The longest step between frames that is no jump, without a known silence."""
 TOLERANCE_NS = 2 * NS_PER_S
-"""By so much a known silence and the frames' own times may differ."""
+"""The tolerated difference between a known silence and the timestamps."""
 LIKELY_STEP_NS = NS_PER_S // 10
 
 
@@ -17,11 +17,11 @@ class FrameClock:
         self._silent_ns = 0
 
     def silent(self, lasted_s: float) -> None:
-        """Take in for how long the camera has sent no frame, by a clock that is not set."""
+        """Set the duration of a silence of the camera, by the steady clock."""
         self._silent_ns = int(lasted_s * NS_PER_S)
 
     def jump_ns(self, captured_ns: int) -> int:
-        """Return by how much the clock was set before a frame was taken; 0 if it was not.
+        """Return the clock jump before a frame in ns; 0 for none.
 
         Args:
             captured_ns: when the frame was taken; each frame once, in their order.

@@ -107,7 +107,7 @@ class History:
                 moment.add(track_id, place)
 
     def shift(self, jump_ns: int) -> None:
-        """Shift the times of all moments, since the camera's clock was set."""
+        """Shift the times of all moments after a clock jump."""
         for moment in self._moments.values():
             moment.captured_ns = max(1, moment.captured_ns + jump_ns)
 

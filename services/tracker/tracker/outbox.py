@@ -61,7 +61,7 @@ class Outbox:
             self.put(event)
 
     def shift(self, camera: str, jump_ns: int) -> None:
-        """Write the open visits of a camera again, since its clock was set: durations are taken of them."""
+        """Shift the stored open visits of a camera after a clock jump."""
         shifted = {
             name: replace(event, started_ns=max(1, event.started_ns + jump_ns), at_ns=max(1, event.at_ns + jump_ns))
             for name, event in self._visits.items()

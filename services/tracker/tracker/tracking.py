@@ -93,7 +93,7 @@ class CameraTracker:
         return self.tracks(frame), events
 
     def silent(self, lasted_s: float) -> None:
-        """Take in for how long no frame has come so far."""
+        """Set the duration of a silence of the camera."""
         self._clock.silent(lasted_s)
 
     def end(self) -> list[FaceEvent]:
@@ -194,7 +194,7 @@ class CameraTracker:
         self.blind = int((~(flowing | found)).sum()) if sees else 0
 
     def _set_clock(self, captured_ns: int) -> None:
-        """Shift remembered times if the clock was set, so that faces and visits last as long as they do."""
+        """Shift remembered times after a clock jump, so that durations stay right."""
         self.jump_ns = self._clock.jump_ns(captured_ns)
         if self.jump_ns:
             self._followed.shift(self.jump_ns)

@@ -140,7 +140,7 @@ class Places:
         return placed, [*leaving, *happened, *(event for event in told if event.type != "left_zone")]
 
     def shift(self, camera: str, jump_ns: int) -> None:
-        """Shift the times since which faces are there, since the camera's clock was set."""
+        """Shift the start times of stays after a clock jump."""
         if jump_ns and camera in self._watches:
             self._watches[camera].shift(jump_ns)
 
@@ -208,7 +208,7 @@ class _CameraPlaces:
         return replace(seen, tracks=tuple(tracks)) if inside else seen, events
 
     def shift(self, jump_ns: int) -> None:
-        """Shift the times since which faces are there."""
+        """Shift the start times of stays."""
         self._at_ns += jump_ns
         for walk in self._walks.values():
             walk.started_ns = max(1, walk.started_ns + jump_ns)

@@ -122,7 +122,7 @@ class Doorkeeper:
             return bool(self._waiting(name, self._now()))
 
     def rebase(self) -> None:
-        """Write what an earlier run of the machine kept down by the steady clock of this one, once for each lock.
+        """Convert records of an earlier boot to this boot's steady clock, once per lock.
 
         Otherwise a clock that is set later would end a lockout, or have it last for as long as it was ahead.
         """

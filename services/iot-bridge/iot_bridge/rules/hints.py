@@ -1,4 +1,4 @@
-"""Tell what keeps rules from applying though their file is right: a wrong time zone, names that nobody has."""
+"""Report a wrong time zone and unknown names in otherwise valid rules."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +14,7 @@ MOST_SHOWN = 5
 
 
 class RuleHints:
-    """The notes on rules, and a log line for each that is new.
+    """The notes on rules, each logged once.
 
     Args:
         heartbeat: shows the notes.
@@ -29,7 +29,7 @@ class RuleHints:
         self._said: dict[str, str] = {}
 
     def update(self, book: Rulebook, known: Iterable[str]) -> None:
-        """Note what holds now.
+        """Update the notes.
 
         Args:
             book: the rules.
@@ -48,7 +48,7 @@ class RuleHints:
 
 
 def zone_hint(book: Rulebook, problem: str) -> str:
-    """Return the problem with TZ and the rules that do not apply; empty where there is none."""
+    """Return the problem with TZ and the rules it disables; empty if none."""
     if not problem:
         return ""
     off = [rule.name for rule in book.rules if has_times(rule.when)]
@@ -57,7 +57,7 @@ def zone_hint(book: Rulebook, problem: str) -> str:
 
 
 def unseen_names(book: Rulebook, known: tuple[str, ...]) -> Iterator[str]:
-    """Yield a line for each name in the rules that nobody has; none before anybody was named."""
+    """Yield a line for each unknown name in the rules, once somebody is known."""
     if not known:
         return
     keys = {name_key(each) for each in known}

@@ -82,7 +82,7 @@ class LightsOff:
         self._forget([_packed(device) for device in devices], until)
 
     def _end_s(self, member: bytes, wall_s: float, stamp: bytes | None, now: clock.Now) -> float:
-        """Return when a light of an earlier run goes off, by the steady clock of now."""
+        """Return the steady off-time of a light that an earlier run stored."""
         device = _unpacked(member)
         try:
             boot, end_s, longest_s = msgspec.json.decode(stamp or b"", type=tuple[str, float, float])
@@ -106,7 +106,7 @@ class LightsOff:
 
 
 def longest_on_s(book: Rulebook, device: Device) -> float:
-    """Return the longest time that rules leave a light on for; the longest there is where none turns it off again."""
+    """Return the longest `off_after_s` of a light in the rules, or the limit."""
     names = {light.name for light in book.lights.values() if light.device == device}
     actions = [action for rule in book.rules for action in rule.actions if isinstance(action, SetLight)]
     found = [action.off_after_s for action in actions if action.light in names and action.off_after_s is not None]

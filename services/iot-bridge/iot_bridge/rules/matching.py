@@ -53,7 +53,7 @@ def has_times(when: When) -> bool:
 
 
 def in_time(when: When, local: datetime | None) -> bool:
-    """Say whether a local time is in the rule's window, on one of its days; an unknown one is in none."""
+    """Tell whether a local time is in the rule's window; an unknown one is not."""
     if local is None:
         return not has_times(when)
     day, now = local.date(), local.time()
@@ -88,7 +88,7 @@ def _by_whom(when: When, event: FaceEvent) -> bool:
 
 
 def names_person(when: When, name: str) -> bool:
-    """Say whether a rule names a person; the words that stand for people are nobody's name."""
+    """Tell whether a rule names a person; `anyone` and `nobody` are no names."""
     key = name_key(name)
     return any(key == name_key(each) for each in when.people if each not in SPECIAL)
 

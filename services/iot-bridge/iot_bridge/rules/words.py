@@ -48,7 +48,7 @@ def person(marked: Marked) -> str:
 
 
 def person_or_special(marked: Marked) -> str:
-    """Return the name of a person as it is shown, or the word that stands for people."""
+    """Return the display name of a person, or `anyone` or `nobody`."""
     try:
         shown = display_name(marked.text(A_PERSON))
     except InvalidNameError as error:

@@ -103,7 +103,7 @@ class Rates:
 
 
 def verdict(ago_s: float | None, every_s: float, lately: int) -> Verdict:
-    """Say whether one who was greeted a while ago may be greeted now.
+    """Decide whether a person may be greeted now.
 
     Args:
         ago_s: how long ago the person was greeted last; None for never.

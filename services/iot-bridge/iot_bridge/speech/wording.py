@@ -77,7 +77,7 @@ def utterance(speak: Speak, greeting: Greeting, event: FaceEvent, local: datetim
 
 
 def of_person(by_name: Mapping[str, Text], person: str) -> Text | None:
-    """Return the entry of a person, however the name is spelt; None if there is none."""
+    """Return the entry of a person in any spelling, or None."""
     if person in by_name:
         return by_name[person]
     key = name_key(person)
