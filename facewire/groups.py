@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -65,14 +66,18 @@ class GroupReader:
         """
         self._link.patiently(self._make_group, until)
         claim_s = monotonic()
-        undone = True
+        # Forward from id to id: an entry that stays undone for a while must not hold up those behind it.
+        undone: bytes | None = b"0"
         while not until.is_set():
             between()
             if monotonic() >= claim_s:
                 claim_s = monotonic() + self._claim_idle_ms / 1000
                 yield from self._decoded(self._link.patiently(self._claim, until) or [], until)
-            entries = self._link.patiently(self._read_undone if undone else self._read_new, until) or []
-            undone = undone and bool(entries)
+            if undone is None:
+                entries = self._link.patiently(self._read_new, until) or []
+            else:
+                entries = self._link.patiently(partial(self._read_undone, after=undone), until) or []
+                undone = entries[-1][0] if entries else None
             yield from self._decoded(entries, until)
 
     def ack(self, delivery: Delivery, until: Event) -> None:
@@ -101,13 +106,13 @@ class GroupReader:
                 raise
         return True
 
-    def _read_undone(self, client: redis.Redis) -> list[Entry]:
-        return self._read(client, "0", None)
+    def _read_undone(self, client: redis.Redis, after: bytes) -> list[Entry]:
+        return self._read(client, after, None)
 
     def _read_new(self, client: redis.Redis) -> list[Entry]:
         return self._read(client, ">", BLOCK_MS)
 
-    def _read(self, client: redis.Redis, after: str, block_ms: int | None) -> list[Entry]:
+    def _read(self, client: redis.Redis, after: str | bytes, block_ms: int | None) -> list[Entry]:
         streams: Any = {self._stream.key(): after}
         reply: Any = self._of_group(
             client, lambda: client.xreadgroup(self._group, self._consumer, streams, count=16, block=block_ms)

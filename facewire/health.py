@@ -5,10 +5,13 @@ This file reads it, and imports nothing heavy, since a Pi runs it every few seco
 """
 
 import json
+import math
 import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from facewire import clock
 
 RUN_DIR = Path("/run/facewire")
 STALE_S = 10.0
@@ -16,7 +19,10 @@ STALE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a service last said of itself; `waiting_for` names what keeps it from being healthy."""
+    """What a service last said of itself; `waiting_for` names what keeps it from being healthy.
+
+    `steady_s` and `boot` say when by the clock that is never set; None where a release before did not say it.
+    """
 
     service: str
     instance: str
@@ -25,6 +31,15 @@ class Health:
     waiting_for: str = ""
     figures: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    steady_s: float | None = None
+    boot: str = ""
+
+    def age_s(self, now: clock.Now) -> float:
+        """Return its age; infinite for a heartbeat of an earlier boot."""
+        if self.steady_s is None or not now.boot or not self.boot:
+            return max(0.0, now.wall_s - self.at_s)
+        age_s = now.steady_s - self.steady_s
+        return age_s if clock.same_boot(self.boot, now) and age_s >= 0 else math.inf
 
 
 def write(health: Health, run_dir: Path) -> None:
@@ -41,9 +56,11 @@ def verdict(service: str, run_dir: Path, now_s: float) -> tuple[bool, str]:
         health = Health(**json.loads((run_dir / f"{service}.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         return False, f"{service}: no heartbeat yet ({type(error).__name__})"
-    age_s = now_s - health.at_s
+    now = clock.now()
+    age_s = health.age_s(clock.Now(now_s, now.steady_s, now.boot))
     if age_s > STALE_S:
-        return False, f"{service}: its loop has been stuck for {age_s:.0f} s"
+        since = f"for {age_s:.0f} s" if math.isfinite(age_s) else "since before the machine started"
+        return False, f"{service}: its loop has been stuck {since}"
     if not health.healthy:
         return False, f"{service}: waiting for {health.waiting_for}"
     return True, f"{service}: healthy"

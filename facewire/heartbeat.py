@@ -11,7 +11,7 @@ from threading import Lock, get_ident
 
 import redis
 
-from facewire import frame_budget, health, keys
+from facewire import clock, frame_budget, health, keys
 from facewire.metrics import Metrics
 from facewire.redaction import safe
 
@@ -142,14 +142,17 @@ class Heartbeat:
         self._written_s = now_s
         if self._watchdog_s is not None:
             faulthandler.dump_traceback_later(self._watchdog_s, exit=True)
+        moment = clock.now()
         now = health.Health(
             service=self.service,
             instance=self._instance,
-            at_s=time.time(),
+            at_s=moment.wall_s,
             healthy=not waiting,
             waiting_for=", ".join(waiting),
             figures=self._metrics.figures() | {"memory_mb": resident_mb()},
             notes=notes,
+            steady_s=moment.steady_s,
+            boot=moment.boot,
         )
         health.write(now, self._run_dir)
         self._publish(now)
@@ -159,6 +162,8 @@ class Heartbeat:
             return
         fields = {
             "at_s": now.at_s,
+            "steady_s": str(now.steady_s),
+            "boot": now.boot,
             "healthy": int(now.healthy),
             "waiting_for": now.waiting_for,
             "figures": json.dumps(now.figures),

@@ -53,6 +53,8 @@ VISITS = "visits"
 
 LIGHTS_OFF = "lights_off"
 """Sorted set on `store`: lights that a rule turned on for a while, scored by the unix second at which they go off."""
+LIGHTS_OFF_STEADY = "lights_off_steady"
+"""Hash on `store`: the same lights, each with a boot id, when it goes off by the steady clock, and after how long."""
 CONTROLS = "controls"
 """Hash on `store`: what the home has switched; a field that is not there is as the environment says."""
 RECOGNITION, DETECT_EVERY, BACKEND = "recognition", "detect_every", "backend"
@@ -74,6 +76,8 @@ def privacy(camera: str) -> str:
 
 GREETED = "greeted"
 """Sorted set on `store`: people, scored by the unix second at which each was last greeted."""
+GREETED_STEADY = "greeted_steady"
+"""Hash on `store`: the same people, each with a boot id and when it was by the steady clock."""
 
 GREETINGS = "greetings"
 """Sorted set on `store`: ids of the events that led to a greeting in the last minute, scored by the unix second."""

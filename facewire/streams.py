@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 from time import monotonic, time
-from typing import Any, TypeVar
+from typing import Any
 
 import redis
 
 from facewire import codec, keys
 from facewire.audit import Decision
 from facewire.cursor import START, Cursor, newest_id, parse_id
+from facewire.intake import Intake
 from facewire.link import Link, RedisAwayError, together
-from facewire.log import Log, Seldom
 from facewire.messages import CAMERA_NAME, FaceEvent, Frame, Message
 from facewire.metrics import Metrics
 
-M = TypeVar("M", bound=Message)
+__all__ = ["Arrived", "Intake", "Publisher", "StreamReader", "Wanted", "announce", "announced", "camera_names"]
+
 Entry = tuple[bytes, dict[bytes, bytes]]
 
 BLOCK_MS = 1000
@@ -29,6 +30,8 @@ ANNOUNCED_WITHIN_S = 60
 LOOK_FOR_CAMERAS_EVERY_S = 2.0
 # 15 MB of 640x480: an answer lies in the bus's memory and in the reader's.
 FRAMES_AT_ONCE = 16
+GONE_AFTER_S = 10.0
+"""Delay before an unannounced camera is dropped: after a clock change it is announced again."""
 
 
 def announce(link: Link, camera: str) -> None:
@@ -37,8 +40,12 @@ def announce(link: Link, camera: str) -> None:
 
 
 def camera_names(client: redis.Redis) -> list[str]:
-    """Return the names of the cameras that capture announced within the last minute; what is no name is passed over."""
-    found: Any = client.zrangebyscore(keys.CAMERAS, time() - ANNOUNCED_WITHIN_S, "+inf")
+    """Return the names of the cameras that capture announced within the last minute; what is no name is passed over.
+
+    One that lies further ahead was announced before the clock was set back: whoever is there says so again soon.
+    """
+    now_s = time()
+    found: Any = client.zrangebyscore(keys.CAMERAS, now_s - ANNOUNCED_WITHIN_S, now_s + ANNOUNCED_WITHIN_S)
     names = (raw.decode(errors="replace") for raw in found)
     return sorted(name for name in names if CAMERA_NAME.fullmatch(name))
 
@@ -46,39 +53,6 @@ def camera_names(client: redis.Redis) -> list[str]:
 def announced(link: Link, until: Event) -> list[str]:
     """Return `camera_names` as soon as the server allows; none if `until` is set first."""
     return link.patiently(camera_names, until) or []
-
-
-class Intake:
-    """Decodes entries; what is malformed is counted, logged once a minute, and dropped.
-
-    Args:
-        metrics: counts.
-        log: told.
-        tells: False drops it in silence, where another reader of the same entries tells of it.
-    """
-
-    def __init__(self, metrics: Metrics, log: Log, *, tells: bool = True) -> None:
-        self._metrics = metrics
-        self._log = log
-        self._tells = tells
-        self._seldom = Seldom()
-
-    def decode(self, fields: dict[bytes, bytes], expected: type[M], key: str) -> M | None:
-        """Return the entry's message, or None when it is none."""
-        try:
-            return codec.decode(fields.get(keys.FIELD, b""), expected)
-        except codec.RejectedMessageError as error:
-            if not self._tells:
-                return None
-            self._metrics.rejected(error.reason)
-            if self._seldom.due(f"{key} {error.reason}", monotonic()):
-                self._log.warning("message rejected", stream=key, problem=str(error))
-            return None
-
-    def trimmed(self, prefix: str, count: int) -> None:
-        """Count entries that were trimmed before this reader was done with them."""
-        if self._tells and count:
-            self._metrics.dropped(f"{prefix}_trimmed", count)
 
 
 class Publisher:
@@ -202,6 +176,7 @@ class StreamReader:
     only_camera: str = ""
     _places: dict[str, _Place] = field(default_factory=dict)
     _looked_s: float = float("-inf")
+    _gone_s: dict[str, float] = field(default_factory=dict)
 
     def messages(self, until: Event, between: Callable[[], None] = lambda: None) -> Iterator[Message]:
         """Yield messages as they come, until `until` is set; `between` is called as by `entries`."""
@@ -246,7 +221,8 @@ class StreamReader:
         self._looked_s = monotonic()
         cameras = [self.only_camera] if self.only_camera else announced(self.link, until)
         found = {wanted.stream.key(camera): wanted for camera in cameras for wanted in self.wanted}
-        for key in self._places.keys() - found.keys():
+        self._gone_s = {key: self._gone_s.get(key, self._looked_s) for key in self._places.keys() - found.keys()}
+        for key in [key for key, since_s in self._gone_s.items() if self._looked_s - since_s >= GONE_AFTER_S]:
             del self._places[key]
         for key in found.keys() - self._places.keys():
             place = _Place(wanted=found[key], every=found[key].every)

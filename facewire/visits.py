@@ -59,6 +59,12 @@ def keep(client: redis.Redis, event: FaceEvent, last_id: int) -> None:
         client.hdel(keys.VISITS, visit_name(event))
 
 
+def rewrite(client: redis.Redis, events: Iterable[FaceEvent]) -> None:
+    """Write open visits again."""
+    raw: Any = {visit_name(event): codec.encode(event) for event in events}
+    client.hset(keys.VISITS, mapping=raw)
+
+
 def note(visits: Open, event: FaceEvent) -> None:
     """Note what an event opens or closes, as `keep` writes it."""
     if event.type in OPENS:

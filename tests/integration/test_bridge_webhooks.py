@@ -12,8 +12,11 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from iot_bridge.webhooks import QUEUE_LIMIT
+
 from tests.integration.bridge import Store, bridging, listening, metrics
 from tests.integration.rules import HEAD, LAMP, acknowledged, bridge_log, happens, on, rule
+from tests.integration.test_http_post import dripping, server
 from tests.processes import SECRET
 from tests.servers import HUNG_S, free_port, wait_for
 
@@ -151,3 +154,66 @@ def test_a_call_that_was_broken_off_comes_again_after_a_restart(
         with bridging(tmp_path, bus_url, store_url, broker_port, RULES_FILE=str(rules)):
             wait_for(lambda: acknowledged(store, WEBHOOKS), what="the second call")
         assert server.ids() == [happened.id] * 2
+
+
+def test_a_server_that_drips_its_answer_stops_no_other_however_many_calls_wait(
+    tmp_path: Path, bus_url: str, store_url: str, broker_port: int, store: Store, rules: Path
+) -> None:
+    metrics_port = free_port()
+    with server(dripping(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000)) as drip, web_server() as quick:
+        slow = f'webhook: {{url: "http://127.0.0.1:{drip}/", timeout_s: 1, retries: 0}}'
+        rules.write_text("rules:\n" + rule("slow", slow) + rule("quick", hook(quick)), encoding="utf-8")
+        told = {"RULES_FILE": str(rules), "METRICS_PORT": str(metrics_port)}
+        with bridging(tmp_path, bus_url, store_url, broker_port, **told) as bridge:
+            bridge.wait_until_healthy()
+            # More than may wait for one server.
+            ids = [happens(store, number).id for number in range(1, QUEUE_LIMIT + 50)]
+            wait_for(lambda: quick.ids() == ids, "all calls of the quick one")
+            assert 'dropped_total{reason="webhook_no_room"}' in metrics(metrics_port)
+            bridge.kill()
+        # What was left undone holds up nobody either.
+        (tmp_path / "run" / "iot-bridge.json").unlink()
+        quick.got.clear()
+        with bridging(tmp_path, bus_url, store_url, broker_port, **told):
+            newest = happens(store, 1000).id
+            wait_for(lambda: newest in quick.ids(), "a new call after the restart")
+
+
+def test_an_event_of_an_hour_ago_calls_no_webhook_and_is_published_for_the_record(
+    tmp_path: Path, bus_url: str, store_url: str, broker_port: int, store: Store, rules: Path
+) -> None:
+    metrics_port = free_port()
+    with web_server() as server, listening(broker_port) as home:
+        say = "publish: {topic: home/door, payload: '{id}'}"
+        patient = rule("patient", hook(server)).replace("    when", "    max_age_s: 86400\n    when")
+        rules.write_text("rules:\n" + rule("call", hook(server)) + rule("say", say) + patient, encoding="utf-8")
+        # The bridge was down, and the clock ahead.
+        old, ahead = happens(store, 1, age_s=3600), happens(store, 2, age_s=-7200)
+        told = {"RULES_FILE": str(rules), "METRICS_PORT": str(metrics_port)}
+        with bridging(tmp_path, bus_url, store_url, broker_port, **told):
+            new = happens(store, 3)
+            wait_for(lambda: acknowledged(store, WEBHOOKS), "the calls")
+            wait_for(lambda: acknowledged(store, "iot-bridge"), "the events")
+            home.wait("home/door", new.id.encode())
+            assert home.payloads("home/door") == [new.id.encode()]
+            assert home.event_ids() == [old.id, ahead.id, new.id]
+            called = [(json.loads(body)["rule"], json.loads(body)["id"]) for _, _, body in server.got]
+            assert sorted(called) == [("call", new.id), ("patient", old.id), ("patient", new.id)]
+            said = metrics(metrics_port)
+            assert 'dropped_total{reason="late_webhook"} 3.0' in said
+            assert 'dropped_total{reason="late_publish"} 2.0' in said
+        assert "a webhook was not called: its event is too old" in bridge_log(tmp_path)
+
+
+def test_a_call_is_given_up_once_its_event_is_too_old(
+    tmp_path: Path, bus_url: str, store_url: str, broker_port: int, store: Store, rules: Path
+) -> None:
+    with web_server() as server:
+        server.answers = [503] * 20
+        impatient = rule("call", hook(server, ", retries: 10")).replace("    when", "    max_age_s: 2\n    when")
+        rules.write_text("rules:\n" + impatient, encoding="utf-8")
+        with bridging(tmp_path, bus_url, store_url, broker_port, RULES_FILE=str(rules)):
+            happens(store, 1)
+            wait_for(lambda: acknowledged(store, WEBHOOKS), "the end")
+        # At 0, 0.5, and 1.5 s; the next would be after 3.5 s.
+        assert 2 <= len(server.got) <= 3

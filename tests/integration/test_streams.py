@@ -14,7 +14,7 @@ from facewire.heartbeat import Heartbeat
 from facewire.link import Link, connect
 from facewire.messages import Frame, Tracks
 from facewire.metrics import Metrics
-from facewire.streams import Intake, Publisher, StreamReader, Wanted, announce, announced
+from facewire.streams import LOOK_FOR_CAMERAS_EVERY_S, Intake, Publisher, StreamReader, Wanted, announce, announced
 from tests.integration.collector import Collector, is_reading
 from tests.servers import free_port, redis_server, wait_for
 
@@ -241,3 +241,24 @@ def test_a_frame_is_looked_up_by_its_seq(bus: Link, frames: Publisher) -> None:
     assert found is not None
     assert found.seq == 7
     assert bus.once(lambda client: lookup.frame(client, "door", 8)) is None
+
+
+def test_a_camera_that_was_announced_by_a_clock_that_was_ahead_is_gone(bus: Link, stop: Event) -> None:
+    now_s = time.time()
+    names = {"door": now_s + 30, "hall": now_s + 7200, "yard": now_s - 7200}
+    bus.once(lambda client: client.zadd(keys.CAMERAS, names))
+    assert announced(bus, stop) == ["door"]
+
+
+def test_a_camera_is_read_on_until_it_is_announced_by_the_new_clock(
+    bus_url: str, frames: Publisher, intake: Intake, metrics: Metrics, heartbeat: Heartbeat, stop: Event
+) -> None:
+    collector = Collector(reader(bus_url, intake, metrics, heartbeat, Wanted(keys.FRAMES)).messages(stop))
+    wait_for(lambda: is_reading(bus_url), "the reader")
+    # The clock is two hours ahead from now on; readers look for cameras every two seconds.
+    connect(bus_url).zadd(keys.CAMERAS, {"door": time.time() - 7200})
+    time.sleep(LOOK_FOR_CAMERAS_EVERY_S + 0.5)
+    for seq in (1, 2, 3):
+        frames.publish(frame(seq))
+    collector.wait(3)
+    assert [message.seq for message in collector.got] == [1, 2, 3]

@@ -17,7 +17,7 @@ MISTAKES: list[tuple[str, str, str, bool]] = [
     ("rules: {}\n", "1:8", "expected a list of rules, found an empty mapping", True),
     ("rules:\n  - x\n", "2:5", "expected a rule, found 'x'", True),
     ("rules: [{name: x}]\n", "1:9", "expected a rule with name and when and do, found no when", True),
-    (when("event: left") + "    else: x\n", "15:5", "expected one of name, when, do, found 'else'", True),
+    (when("event: left") + "    else: x\n", "15:5", "expected one of name, when, do, max_age_s, found 'else'", True),
     (when("event: left").replace("name: x", "name:"), "11:10", "expected a rule's name, one line of 1", True),
     (when("event: left").replace("name: x", "name: on"), "11:11", "found 'on', which YAML takes for yes or no", True),
     (when("event: left").replace("name: x", f"name: {'x' * 65}"), "11:11", "expected a rule's name, one line", True),

@@ -1,6 +1,7 @@
 """What a rule's actions are on the wire, and what is told of rules."""
 
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -148,13 +149,24 @@ def test_the_last_word_about_a_light_counts() -> None:
         (SetLight("hall", on=True, off_after_s=5), 6, 1),
         (SetLight("hall", on=True, off_after_s=600), 61, 1),
         (SetLight("hall", on=False), 6000, 0),
-        (Publish("a", ""), 6000, 0),
+        (SetLight("hall", on=False), math.inf, 0),
+        (SetLight("hall", on=True), math.inf, 1),
+        (Publish("a", ""), 60, 0),
+        (Publish("a", ""), 61, 1),
+        (Publish("a", ""), math.inf, 1),
     ],
 )
-def test_a_light_is_not_turned_on_for_what_was_long_ago(action: Action, age_s: float, late: int) -> None:
+def test_an_action_is_not_done_for_an_old_event(action: Action, age_s: float, late: int) -> None:
     done = plan(action, age_s=age_s)
-    assert (done.late, len(done.publications)) == (late, 1 - late)
+    assert (done.late + done.late_messages, len(done.publications)) == (late, 1 - late)
     assert bool(done.off_after_s) == (isinstance(action, SetLight) and not late)
+
+
+def test_a_rule_says_how_old_its_events_may_be() -> None:
+    rule = Rule("x", When(("appeared",)), (Publish("a", ""), SetLight("hall", on=True, off_after_s=600)), 300)
+    assert len(planned(iter([rule]), BOOK, EVENT, TOPICS, 299).publications) == 2
+    done = planned(iter([replace(rule, max_age_s=5)]), BOOK, EVENT, TOPICS, 6)
+    assert (done.publications, done.late, done.late_messages) == ([], 1, 1)
 
 
 def test_what_others_carry_out_is_left_to_them() -> None:
@@ -200,7 +212,8 @@ def test_a_webhook_is_called_with_the_event_and_the_rule() -> None:
     assert json.loads(call.body)["zones"] == ["porch"]
     assert call.idempotency_key == f"{EVENT.id}:at%20home:1"
     assert call.key == "KEYKEY"
-    assert call.lane == "a:8080"
+    assert call.server == "a:8080"
+    assert (call.at_ns, call.max_age_s) == (EVENT.at_ns, 60)
     assert (
         list(calls(Rulebook((rule,)), replace(event, type="left", snapshot=None), Senses(BERLIN), lambda _: None)) == []
     )

@@ -44,6 +44,8 @@ def said(speak: Speak, person: str | None, greeting: Greeting = GREETING) -> tup
         (Speak(), "Bo", "Hello, Bo.", "en"),
         (Speak(), "anna", "Welcome home, anna", "en"),
         (Speak(), "wei", "你好，wei。", "zh"),
+        (Speak(), "WEI ", "你好，WEI。", "zh"),
+        (Speak(), "Ａnna", "Welcome home, Anna", "en"),
         (Speak(language="zh"), "Bo", "你好，Bo。", "zh"),
         (Speak(language="en"), "wei", "Hello, wei.", "en"),
         (Speak("{greeting}, {person}, at the {camera}"), "Bo", "Good morning, Bo, at the door", "en"),
@@ -127,14 +129,17 @@ def test_what_is_written_in_chinese_is_spoken_by_the_chinese_voice() -> None:
     assert pieces("你好，Anna。", "zh") == [Piece("你好，Anna。", "zh")]
 
 
-def test_a_time_that_lies_ahead_is_no_reason_for_ever() -> None:
-    assert verdict(1000.0, None, 300.0, 0) == "granted"
-    assert verdict(1000.0, 701.0, 300.0, 0) == "too_soon"
-    assert verdict(1000.0, 700.0, 300.0, 0) == "granted"
-    assert verdict(1000.0, 1299.0, 300.0, 0) == "too_soon"
-    assert verdict(1000.0, 9000.0, 300.0, 0) == "granted"
-    assert verdict(1000.0, None, 0.0, EVERYBODY_LIMIT) == "too_many"
-    assert verdict(1000.0, 1000.0, 0.0, EVERYBODY_LIMIT - 1) == "granted"
+def test_a_greeting_waits_for_its_time_and_for_its_turn() -> None:
+    assert verdict(None, 300.0, 0) == "granted"
+    assert verdict(299.0, 300.0, 0) == "too_soon"
+    assert verdict(300.0, 300.0, 0) == "granted"
+    assert verdict(None, 0.0, EVERYBODY_LIMIT) == "too_many"
+    assert verdict(0.0, 0.0, EVERYBODY_LIMIT - 1) == "granted"
+
+
+def test_a_greeting_without_a_time_zone_names_no_time_of_day() -> None:
+    assert utterance(Speak("{greeting}, {person}"), Greeting(), EVENT, None).text == "Hello"
+    assert utterance(Speak("{greeting}!", "zh"), Greeting(), EVENT, None).text == "你好!"
 
 
 def test_what_there_is_of_a_sound_counts_and_not_what_its_header_says() -> None:

@@ -24,9 +24,10 @@ from iot_bridge.locks.entities import lock_components
 from iot_bridge.locks.pinning import set_pin
 from iot_bridge.people import People
 from iot_bridge.presence import CameraState
-from iot_bridge.rules.lights import LightsOff
+from iot_bridge.rules.hints import RuleHints
+from iot_bridge.rules.lights import LightsOff, longest_on_s
 from iot_bridge.rules.live import LiveRules, first_rules, live_rules
-from iot_bridge.rules.model import Rulebook
+from iot_bridge.rules.model import Device, Rulebook
 from iot_bridge.rules.performing import Performer
 from iot_bridge.rules.senses import Senses, sensors
 from iot_bridge.service import run_clock, run_controls, run_events, run_stills, run_tracks
@@ -34,7 +35,7 @@ from iot_bridge.settings import BridgeSettings, secret
 from iot_bridge.speech.speaking import asked
 from iot_bridge.speech.starting import note_silence, speaking
 from iot_bridge.topics import Publication
-from iot_bridge.webhooks import Caller, Lanes, Webhooks, calls
+from iot_bridge.webhooks import Caller, ServerQueues, Webhooks, calls
 
 
 def main() -> int:
@@ -95,8 +96,15 @@ def serve(
     marks: LiveFile[Layouts],
 ) -> None:
     """Run all loops until the service stops."""
-    senses = Senses(service.settings.zone)
-    performer = Performer(live, senses, LightsOff(service.store), home.node.topics, service.metrics)
+    zone = service.settings.zone
+    senses = Senses(zone.zone, zone_known=not zone.problem)
+    hints = RuleHints(service.heartbeat, service.log, zone.problem)
+    hints.update(live.now, ())
+
+    def longest_on(device: Device) -> float:
+        return longest_on_s(live.now, device)
+
+    performer = Performer(live, senses, LightsOff(service.store, longest_on), home.node.topics, service.metrics)
     webhooks = calling(service, live, senses)
     mouth = speaking(service, broker, home.node.topics, lambda event: asked(live.now, event, senses))
     note_silence(service, live.now)
@@ -115,6 +123,7 @@ def serve(
             note_silence(service, live.now)
         if live.now.locks != locks:
             home.redescribe(lock_components(home.node, locks))
+        hints.update(live.now, home.people)
 
     bodies = [
         lambda: run_tracks(service, tracks, home),
@@ -155,8 +164,8 @@ def calling(service: Service[BridgeSettings], live: LiveRules, senses: Senses) -
     silent = Intake(service.metrics, service.log, tells=False)
     events = GroupReader(service.store, silent, keys.EVENTS, group=group, consumer=f"{group}-1")
     caller = Caller(service.metrics, service.log, service.stop)
-    lanes = Lanes(caller, service.metrics, service.heartbeat.beat, service.stop)
-    return Webhooks(events, lanes, lambda event: calls(live.now, event, senses, secret), service.stop)
+    queues = ServerQueues(caller, service.metrics, service.stop)
+    return Webhooks(events, queues, lambda event: calls(live.now, event, senses, secret), service.stop)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facewire.layouts import layouts
 from facewire.settings import OPERATOR_ERROR, load
+from iot_bridge.rules.hints import zone_hint
 from iot_bridge.rules.live import first_rules
 from iot_bridge.rules.surroundings import Surroundings
 from iot_bridge.rules.telling import told
@@ -23,10 +24,14 @@ def check(arguments: Sequence[str]) -> int:
     book = first_rules(settings, surroundings(settings), path)
     for line in told(book):
         print(line)  # noqa: T201
-    zone = settings.tz or "this host's"
+    zone = settings.zone.zone or "this host's"
+    hint = zone_hint(book, settings.zone.problem)
+    if hint:
+        print(hint, file=sys.stderr)  # noqa: T201
+        zone = "unknown"
     count = len(book.rules)
     print(f"{path or settings.rules_file}: {count} rule{'' if count == 1 else 's'}; times are {zone}")  # noqa: T201
-    return 0
+    return OPERATOR_ERROR if hint else 0
 
 
 def surroundings(settings: BridgeSettings) -> Surroundings:

@@ -65,6 +65,12 @@ class Home:
             return sorted(self._cameras)
 
     @property
+    def people(self) -> list[str]:
+        """The names of all known people."""
+        with self._lock:
+            return sorted(self._people.named.values())
+
+    @property
     def choices(self) -> Choices:
         """What commands may name."""
         with self._lock:
@@ -85,12 +91,12 @@ class Home:
                 told.insert(0, device_publication(self.node, self._known))
             self._say(told)
 
-    def happen(self, event: FaceEvent) -> None:
-        """Take in an event: who was seen last."""
+    def happen(self, event: FaceEvent, entry_id: str = "") -> None:
+        """Take in an event, and its id on the stream: who was seen last."""
         if event.type in ("identified", "unknown"):
             with self._lock:
                 told = [] if event.camera in self._cameras else self._add(event.camera)
-                self._say(told + self._cameras[event.camera].name(event))
+                self._say(told + self._cameras[event.camera].name(event, entry_id))
 
     def tick(self) -> None:
         """Let time pass."""
@@ -98,7 +104,7 @@ class Home:
             now_s = self._clock()
             told = [said for camera in self._cameras.values() for said in camera.tick(now_s)]
             told += self._people.tick(now_s)
-            for key in self._people.old(datetime.now(UTC)):
+            for key in self._people.old(datetime.now(UTC), now_s):
                 told += self._forget_person(key)
             if now_s >= self._settled_s:
                 self._settled_s = float("inf")

@@ -4,6 +4,7 @@ Each JSON that speaks of a frame carries its `captured_ns`, so that a subscriber
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from iot_bridge.topics import Publication, Topics
 from iot_bridge.version import installed
 
 NS_PER_S = 1_000_000_000
+NO_ENTRY = (0, 0)
+ENTRY_ID = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
 
 
 def packed(fields: dict[str, Any]) -> bytes:
@@ -56,8 +59,8 @@ def when(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns / NS_PER_S, UTC).isoformat(timespec="milliseconds")
 
 
-def last_face(event: FaceEvent) -> str:
-    """Say whom an event `identified` or `unknown` speaks of."""
+def last_face(event: FaceEvent, entry_id: str = "") -> str:
+    """Return the `last_face` payload of an event and its stream id."""
     who = event.identity
     fields = {
         "name": who.name if who else "unknown",
@@ -66,7 +69,21 @@ def last_face(event: FaceEvent) -> str:
         "track_id": event.track_id,
         "similarity": who.similarity if who else None,
     }
-    return packed(fields).decode()
+    return packed(fields | ({"entry_id": entry_id} if entry_id else {})).decode()
+
+
+def parse_entry(entry_id: object) -> tuple[int, int]:
+    """Parse a stream entry id; `NO_ENTRY` if it is invalid."""
+    found = ENTRY_ID.fullmatch(entry_id) if isinstance(entry_id, str) else None
+    return (int(found[1]), int(found[2])) if found else NO_ENTRY
+
+
+def remembered_entry(payload: bytes) -> tuple[int, int]:
+    """Return the stream entry id in a `last_face` payload, or `NO_ENTRY`."""
+    try:
+        return parse_entry(json.loads(payload).get("entry_id"))
+    except (ValueError, AttributeError, RecursionError):
+        return NO_ENTRY
 
 
 def remembered_face(payload: bytes) -> tuple[int, str] | None:

@@ -3,19 +3,22 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from facewire.clock import AHEAD_S
 from facewire.messages import CAMERA_NAME, Tracks
+from facewire.names import name_key
 from iot_bridge.payloads import packed, when
 from iot_bridge.topics import Publication, Topics
 
 MOST_PEOPLE = 200
 LONGEST_SLUG = 32
 LONGEST_NAME = 128
+CLOCK_SET_FROM_YEAR = 2000
 
 
 def key_of(name: str) -> str:
@@ -35,6 +38,8 @@ class _Person:
         camera: which camera that was.
         seen_s: when each camera saw them last, by the clock that only goes forward.
         said: what was last said.
+        age: how long ago they were seen at `noted_s`, by the clock on the wall of then.
+        noted_s: when that was taken, by the clock that only goes forward.
     """
 
     name: str
@@ -42,6 +47,8 @@ class _Person:
     camera: str
     seen_s: dict[str, float] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
+    age: timedelta = timedelta()
+    noted_s: float = 0.0
 
 
 class People:
@@ -51,13 +58,24 @@ class People:
         topics: names of topics.
         off_after_s: how long somebody must not be seen until they are absent.
         kept_days: how long somebody who is not seen is remembered.
+        wall: the wall clock.
     """
 
-    def __init__(self, topics: Topics, off_after_s: float, kept_days: int) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        off_after_s: float,
+        kept_days: int,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._wall = wall
         self._topics = topics
         self._off_after_s = off_after_s
         self._kept = timedelta(days=kept_days)
         self._people: dict[str, _Person] = {}
+        self._keys: dict[str, str] = {}
+        """The keys of people by their names as they are compared."""
+        self._doubled: list[str] = []
 
     def __len__(self) -> int:
         return len(self._people)
@@ -72,39 +90,61 @@ class People:
         names = {track.identity.name for track in tracks.tracks if track.identity and track.state != "tentative"}
         changes = []
         for name in sorted(names):
-            key = key_of(name)
+            key = self._keys.get(name_key(name)) or key_of(name)
             if key not in self._people and len(self._people) >= MOST_PEOPLE:
                 continue
             at = when(tracks.captured_ns)
             person = self._people.setdefault(key, _Person(name, at, tracks.camera))
+            self._keys[name_key(name)] = key
             person.seen_at = at
+            person.age, person.noted_s = timedelta(), now_s
             person.seen_s[tracks.camera] = now_s
             changes += self._say(key, person, now_s)
         return changes
 
     def tick(self, now_s: float) -> list[Publication]:
         """Let time pass; returns who is absent now."""
-        return [said for key, person in self._people.items() for said in self._say(key, person, now_s)]
+        doubled, self._doubled = self._doubled, []
+        return [Publication(self._topics.person(key), b"", retain=True) for key in doubled] + [
+            said for key, person in self._people.items() for said in self._say(key, person, now_s)
+        ]
 
     def remember(self, key: str, payload: bytes, now_s: float) -> None:
         """Take in what an earlier run said of somebody; who was present then must be seen soon to be so still."""
         person = _remembered(payload)
         if person is None or key != key_of(person.name) or key in self._people or len(self._people) >= MOST_PEOPLE:
             return
+        if datetime.fromisoformat(person.seen_at) > self._wall() + timedelta(seconds=AHEAD_S):
+            # By a clock that was set back since.
+            person.seen_at = self._wall().isoformat(timespec="milliseconds")
+        if self._keys.setdefault(name_key(person.name), key) != key:
+            # Another spelling of somebody who is known: the broker forgets it with the next tick.
+            self._doubled.append(key)
+            return
+        person.noted_s, person.age = now_s, _age(person.seen_at, self._wall())
         if person.said["presence"] == "ON":
             person.seen_s[person.camera] = now_s
         self._people[key] = person
 
-    def old(self, now: datetime) -> set[str]:
-        """Return the keys of those who were not seen for so long that they are to be forgotten."""
-        # Whoever is seen stays, though the clock of the camera's host says that it was long ago.
-        absent = {key: datetime.fromisoformat(each.seen_at) for key, each in self._people.items() if not each.seen_s}
-        return {key for key, seen_at in absent.items() if now - seen_at > self._kept}
+    def old(self, now: datetime, now_s: float) -> set[str]:
+        """Return the keys of people whose retention has ended.
+
+        Both clocks must say so: one on the wall that jumps is no reason.
+        """
+        absent = {key: each for key, each in self._people.items() if not each.seen_s}
+        return {
+            key
+            for key, each in absent.items()
+            if min(now - datetime.fromisoformat(each.seen_at), each.age + timedelta(seconds=now_s - each.noted_s))
+            > self._kept
+        }
 
     def forget(self, key: str) -> list[Publication]:
         """Forget somebody; returns what makes the broker forget them too."""
-        if self._people.pop(key, None) is None:
+        person = self._people.pop(key, None)
+        if person is None:
             return []
+        self._keys.pop(name_key(person.name), None)
         return [Publication(self._topics.person(key), b"", retain=True)]
 
     def retained(self) -> list[Publication]:
@@ -123,6 +163,12 @@ class People:
 
     def _publication(self, key: str, person: _Person) -> Publication:
         return Publication(self._topics.person(key), packed(person.said), retain=True)
+
+
+def _age(seen_at: str, now: datetime) -> timedelta:
+    """Return the age of a sighting; 0 if its clock was not set."""
+    at = datetime.fromisoformat(seen_at)
+    return timedelta() if at.year < CLOCK_SET_FROM_YEAR else max(timedelta(), now - at)
 
 
 def _remembered(payload: bytes) -> _Person | None:

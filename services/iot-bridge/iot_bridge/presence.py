@@ -1,11 +1,22 @@
 """Decide what a camera's retained states are, from its tracks and the time that passes."""
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import inf
 
 from facewire.controls import Controls
 from facewire.messages import FaceEvent, Tracks
-from iot_bridge.payloads import faces_publication, last_face, packed, remembered_face
+from iot_bridge.event_age import age_s
+from iot_bridge.payloads import (
+    NO_ENTRY,
+    faces_publication,
+    last_face,
+    packed,
+    parse_entry,
+    remembered_entry,
+    remembered_face,
+)
 from iot_bridge.topics import Publication, Topics, zone_leaf
 
 SILENT_AFTER_S = 5.0
@@ -22,10 +33,17 @@ class CameraState:
         faces_hz: how often faces are told while there are some.
         off_after_s: how long nobody must be seen until presence is off.
         zones: what is marked in its picture.
+        wall_ns: the wall clock.
     """
 
     def __init__(
-        self, camera: str, topics: Topics, faces_hz: float, off_after_s: float, zones: Sequence[str] = ()
+        self,
+        camera: str,
+        topics: Topics,
+        faces_hz: float,
+        off_after_s: float,
+        zones: Sequence[str] = (),
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._camera = camera
         self._topics = topics
@@ -34,7 +52,9 @@ class CameraState:
         self._said: dict[str, str] = {}
         self._heard_s = self._seen_s = self._told_s = float("-inf")
         self._zone_seen_s = dict.fromkeys(zones, float("-inf"))
+        self._wall_ns = wall_ns
         self._face_ns = 0
+        self._face_entry = NO_ENTRY
         self._private = False
         self._detects = True
 
@@ -73,18 +93,31 @@ class CameraState:
         self._detects = self._camera not in controls.undetected
         return self._status(now_s)
 
-    def name(self, event: FaceEvent) -> list[Publication]:
-        """Take in who was `identified` or is `unknown`; returns what is new. An older event changes nothing."""
-        if event.at_ns <= self._face_ns:
+    def name(self, event: FaceEvent, entry_id: str = "") -> list[Publication]:
+        """Publish the face of an `identified` or `unknown` event; earlier events change nothing.
+
+        Args:
+            event: the event.
+            entry_id: its id on the stream, whose order no clock changes; empty where it is not known.
+        """
+        entry = parse_entry(entry_id)
+        later = entry > self._face_entry if NO_ENTRY not in (entry, self._face_entry) else False
+        if not later and not self._is_later(event.at_ns):
             return []
-        self._face_ns = event.at_ns
-        return self._say("last_face", last_face(event))
+        self._face_ns, self._face_entry = event.at_ns, entry
+        return self._say("last_face", last_face(event, entry_id))
 
     def remember_face(self, payload: bytes) -> None:
-        """Take in the last face that an earlier run told."""
+        """Take in the last face that an earlier run published."""
         found = remembered_face(payload)
-        if found is not None and found[0] > self._face_ns:
+        # What this run has published already is later, whatever a clock of then says.
+        if found is not None and not self._face_ns:
             self._face_ns, self._said["last_face"] = found
+            self._face_entry = remembered_entry(payload)
+
+    def _is_later(self, at_ns: int) -> bool:
+        """Tell whether an event is later than the last face. A last face in the future is outdated."""
+        return at_ns > self._face_ns or age_s(self._face_ns, self._wall_ns()) == inf
 
     def mark(self, zones: Sequence[str]) -> list[Publication]:
         """Take in which zones there are now; returns what makes the broker forget those that are no more."""

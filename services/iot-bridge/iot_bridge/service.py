@@ -18,8 +18,9 @@ from facewire.service import Service
 from facewire.streams import StreamReader, camera_names
 from iot_bridge.broker import Broker
 from iot_bridge.commands import Commands
+from iot_bridge.event_age import age_s
 from iot_bridge.home import Home
-from iot_bridge.payloads import NS_PER_S, event_publications
+from iot_bridge.payloads import event_publications
 from iot_bridge.presence import SILENT_AFTER_S
 from iot_bridge.rules.performing import Performer
 from iot_bridge.settings import BridgeSettings
@@ -44,7 +45,7 @@ def run_events(
             # Rules are asked only when the broker is there: it may be too late to turn on a light by then.
             if not broker.wait_until_up(service.stop):
                 return
-            home.happen(delivery.message)
+            home.happen(delivery.message, delivery.entry_id.decode())
             done = performer.prepare(delivery.message, service.stop)
             if not broker.deliver([*event_publications(delivery.message, home.node.topics), *done], service.stop):
                 return
@@ -126,7 +127,7 @@ def newest_still(service: Service[BridgeSettings], camera: str) -> bytes | None:
         frame = service.bus.once(lambda client: newest_frame(client, camera))
     except RedisAwayError:
         return None
-    if frame is None or time.time_ns() - frame.captured_ns > SILENT_AFTER_S * NS_PER_S:
+    if frame is None or age_s(frame.captured_ns, time.time_ns()) > SILENT_AFTER_S:
         return None
     with service.metrics.stage("still"):
         return stills.jpeg(frame)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marshmallow import ValidationError
 from marshmallow.fields import Boolean, Float, Integer, String
@@ -15,6 +14,7 @@ from facewire.messages import EVERY_LIMIT
 from facewire.redaction import remember
 from facewire.settings import PATH, PORT, LayoutSettings, Told
 from iot_bridge.address import DEFAULT_TLS_PORT, parse_broker
+from iot_bridge.time_zone import TimeZone, read_zone
 
 NAME = String(validate=Regexp(r"[a-z0-9][a-z0-9_-]{0,31}\Z", error="Must be of a-z, 0-9, _ and -, up to 32 long"))
 # A `+` or `#` would make it a filter; `$` is the broker's own; a `/` at an end makes a level without a name.
@@ -55,16 +55,8 @@ def _is_broker(text: str) -> None:
         raise ValidationError(str(error)) from None
 
 
-def _is_known_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValidationError("is no time zone that this host knows") from None
-
-
 BROKER = String(validate=_is_broker)
 WEB_ADDRESS = String(validate=_is_web_address)
-ZONE = String(validate=_is_known_zone)
 OUTPUT, ENGINE = String(validate=OneOf(get_args(Output))), String(validate=OneOf(get_args(Engine)))
 
 # Beside ALSA's own configuration, where a desktop's sound server listens.
@@ -102,7 +94,7 @@ class BridgeSettings(LayoutSettings):
     piper_voice_en: Annotated[Path | None, Told(PATH, "/etc/facewire/voices/en_GB-alba-medium.onnx")] = None
     piper_voice_zh: Annotated[Path | None, Told(PATH, "/etc/facewire/voices/zh_CN-huayan-medium.onnx")] = None
     rules_file: Annotated[Path, Told(PATH, "config/rules.yaml")] = Path("/etc/facewire/rules.yaml")
-    tz: Annotated[str | None, Told(ZONE, "Europe/Berlin")] = None
+    tz: Annotated[str, Told(String(), "Europe/Berlin")] = ""
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
@@ -138,9 +130,9 @@ class BridgeSettings(LayoutSettings):
                 object.__setattr__(self, name, value)
 
     @property
-    def zone(self) -> ZoneInfo | None:
-        """The zone of the times in rules; None: this host's own."""
-        return None if self.tz is None else ZoneInfo(self.tz)
+    def zone(self) -> TimeZone:
+        """The zone of the times in rules. A wrong one keeps nothing else from working."""
+        return read_zone(self.tz)
 
     def piper_voice(self, language: Literal["en", "zh"]) -> Path | None:
         """Return the voice that piper speaks a language with."""

@@ -1,21 +1,21 @@
-"""Call the webhooks of rules: each address in a lane of its own, so that a slow one holds up no other."""
+"""Call the webhooks of rules, with an independent queue for each server."""
 
 import hashlib
 import hmac
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from queue import Full, Queue
-from threading import Event, Thread
+from threading import Condition, Event, Lock, Thread
 from urllib.parse import quote
-
-import urllib3
 
 from facewire.address import ADDRESS, shown_server
 from facewire.groups import Delivery, GroupReader
 from facewire.log import Log, Seldom
 from facewire.messages import FaceEvent
 from facewire.metrics import Metrics
+from iot_bridge.event_age import age_s
+from iot_bridge.http_post import PostError, post
 from iot_bridge.payloads import event_fields, packed
 from iot_bridge.rules.matching import matching
 from iot_bridge.rules.model import CallWebhook, Rulebook
@@ -23,25 +23,42 @@ from iot_bridge.rules.senses import Senses
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
-LANE_LIMIT = 64
-PATIENCE_S = 0.05
+QUEUE_LIMIT = 256
+"""The limit of waiting calls per server; beyond it the oldest is dropped."""
+MOST_QUEUES = 64
+"""Servers beyond so many share one queue, so that threads are bounded."""
+IDLE_S = 10.0
+"""A thread without work ends after this long."""
 # https://www.rfc-editor.org/rfc/rfc9110#name-client-error-4xx: wrong for ever, but for these two.
 WORTH_ANOTHER_TRY = (408, 429)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to be made."""
+    """One request to be made.
+
+    Args:
+        rule: the rule's name.
+        webhook: the action.
+        key: of the signature; None: not signed.
+        body: the JSON that is sent.
+        idempotency_key: the same for each try.
+        at_ns: the event's time.
+        max_age_s: the greatest age of the event at which the call is made.
+        done: set once the call was made or dropped.
+    """
 
     rule: str
     webhook: CallWebhook
     key: str | None = field(repr=False)
     body: bytes
     idempotency_key: str
+    at_ns: int
+    max_age_s: float
     done: Event = field(default_factory=Event)
 
     @property
-    def lane(self) -> str:
+    def server(self) -> str:
         """Return host and port of the server, for people and the log; the rest of an address may be secret."""
         server = shown_server(self.webhook.url)
         return f"{server} of rule {self.rule}" if server == ADDRESS else server
@@ -64,7 +81,8 @@ def calls(book: Rulebook, event: FaceEvent, senses: Senses, secret: Callable[[st
                 key = None if action.secret_env is None else secret(action.secret_env)
                 body = packed({**event_fields(event), "rule": rule.name})
                 # In a header there is room for neither spaces nor what is not ASCII.
-                yield Call(rule.name, action, key, body, quote(f"{event.id}:{rule.name}:{index}", safe=":"))
+                name = quote(f"{event.id}:{rule.name}:{index}", safe=":")
+                yield Call(rule.name, action, key, body, name, event.at_ns, rule.max_age_s)
 
 
 def signature(key: str, body: bytes, at_s: int) -> str:
@@ -78,7 +96,7 @@ class Caller:
 
     Args:
         metrics: counts.
-        log: told of what was given up.
+        log: told of dropped calls.
         stop: ends a wait.
     """
 
@@ -88,48 +106,54 @@ class Caller:
         self._stop = stop
         self._seldom = Seldom()
 
-    def make(self, call: Call, pool: urllib3.PoolManager) -> bool:
-        """Make one request, again if need be; False if it was of no use, which is counted."""
+    def make(self, call: Call, until_s: float) -> None:
+        """Make one request, again if need be; a failure is counted.
+
+        Args:
+            call: the request.
+            until_s: the moment of the monotonic clock from which on the event is too old.
+        """
         wait_s = FIRST_WAIT_S
         for tries_left in range(call.webhook.retries, -1, -1):
-            failure, again = self._try(call, pool)
+            if time.monotonic() > until_s:
+                self.drop_late(call)
+                return
+            failure, again = self._try(call)
             if not failure:
                 self._metrics.count("webhooks")
-                return True
+                return
             if not again or not tries_left:
                 self._give_up(call, failure)
-                return False
+                return
             if self._stop.wait(wait_s):
-                return False
+                return
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-        return False
 
-    def _try(self, call: Call, pool: urllib3.PoolManager) -> tuple[str, bool]:
-        """Return what failed, "" if nothing did, and whether another try may help."""
-        try:
-            answer = pool.request(
-                "POST",
-                call.webhook.url,
-                body=call.body,
-                headers=_headers(call),
-                timeout=urllib3.Timeout(total=call.webhook.timeout_s),
-                retries=False,
-                redirect=False,
-                preload_content=False,
+    def drop_late(self, call: Call) -> None:
+        """Count and log a call that was dropped for the age of its event."""
+        self._metrics.dropped("late_webhook")
+        if self._seldom.due(f"{call.rule} {call.server} late", time.monotonic()):
+            self._log.warning(
+                "a webhook was not called: its event is too old",
+                rule=call.rule,
+                server=call.server,
+                max_age_s=call.max_age_s,
             )
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            # Its text would name the address.
-            return type(error).__name__, True
-        # Nobody reads what it says, however long.
-        answer.close()
-        if 200 <= answer.status < 300:
+
+    def _try(self, call: Call) -> tuple[str, bool]:
+        """Return the failure, "" for none, and whether another try may help."""
+        try:
+            status = post(call.webhook.url, call.body, _headers(call), call.webhook.timeout_s)
+        except PostError as error:
+            return str(error), True
+        if 200 <= status < 300:
             return "", False
-        return f"status {answer.status}", answer.status >= 500 or answer.status in WORTH_ANOTHER_TRY
+        return f"status {status}", status >= 500 or status in WORTH_ANOTHER_TRY
 
     def _give_up(self, call: Call, failure: str) -> None:
         self._metrics.dropped("webhook")
-        if self._seldom.due(f"{call.rule} {call.lane} {failure}", time.monotonic()):
-            self._log.warning("a webhook was given up", rule=call.rule, server=call.lane, failure=failure)
+        if self._seldom.due(f"{call.rule} {call.server} {failure}", time.monotonic()):
+            self._log.warning("a webhook was given up", rule=call.rule, server=call.server, failure=failure)
 
 
 def _headers(call: Call) -> dict[str, str]:
@@ -143,78 +167,105 @@ def _headers(call: Call) -> dict[str, str]:
     return headers
 
 
-@dataclass(slots=True)
-class Lane:
-    """The calls of one server that wait, whether it failed last, and who makes them."""
+class ServerQueue:
+    """The waiting calls of one server, and the thread that makes them.
 
-    waiting: "Queue[Call]" = field(default_factory=lambda: Queue(LANE_LIMIT))
-    failing: bool = False
-    worker: Thread | None = None
+    Args:
+        name: of the thread.
+        caller: makes the requests.
+        metrics: counts dropped calls.
+        stop: ends it.
+    """
+
+    def __init__(self, name: str, caller: Caller, metrics: Metrics, stop: Event) -> None:
+        self._name = name
+        self._caller = caller
+        self._metrics = metrics
+        self._stop = stop
+        self._waiting: deque[tuple[Call, float]] = deque()
+        self._changed = Condition(Lock())
+        self._works = False
+
+    def add(self, call: Call, until_s: float) -> None:
+        """Append a call; never blocks. Without room the oldest call that waits is dropped."""
+        with self._changed:
+            if len(self._waiting) >= QUEUE_LIMIT:
+                oldest, _ = self._waiting.popleft()
+                oldest.done.set()
+                self._metrics.dropped("webhook_no_room")
+            self._waiting.append((call, until_s))
+            self._changed.notify()
+            if not self._works:
+                self._works = True
+                Thread(target=self._work, name=self._name, daemon=True).start()
+
+    def _next(self) -> tuple[Call, float] | None:
+        with self._changed:
+            if not self._waiting:
+                self._changed.wait(IDLE_S)
+            if self._waiting and not self._stop.is_set():
+                return self._waiting.popleft()
+            self._works = False
+            return None
+
+    def _work(self) -> None:
+        while (found := self._next()) is not None:
+            call, until_s = found
+            try:
+                self._caller.make(call, until_s)
+            finally:
+                # A call that the end of the service cut short is not done: its event comes again.
+                if not self._stop.is_set():
+                    call.done.set()
 
 
-class Lanes:
-    """A queue and a thread for each server that is called.
+class ServerQueues:
+    """A queue for each server.
 
     Args:
         caller: makes the requests.
-        metrics: counts what found no room.
-        beat: called while there is no room.
+        metrics: counts dropped calls.
         stop: ends all.
+        wall_ns: the wall clock.
     """
 
-    def __init__(self, caller: Caller, metrics: Metrics, beat: Callable[[], None], stop: Event) -> None:
+    def __init__(
+        self, caller: Caller, metrics: Metrics, stop: Event, wall_ns: Callable[[], int] = time.time_ns
+    ) -> None:
         self._caller = caller
         self._metrics = metrics
-        self._beat = beat
         self._stop = stop
-        self._lanes: dict[str, Lane] = {}
+        self._wall_ns = wall_ns
+        self._queues: dict[str, ServerQueue] = {}
 
     def add(self, call: Call) -> None:
-        """Take a call. Without room it waits for some, unless the server is failing: then the call is dropped."""
-        lane = self._lanes.setdefault(call.lane, Lane())
-        if lane.worker is None or not lane.worker.is_alive():
-            lane.worker = Thread(target=self._work, args=(lane,), name=f"webhooks {call.lane}", daemon=True)
-            lane.worker.start()
-        while not self._stop.is_set():
-            try:
-                lane.waiting.put_nowait(call)
-            except Full:
-                if lane.failing:
-                    self._metrics.dropped("webhook_no_room")
-                    call.done.set()
-                    return
-                self._beat()
-                self._stop.wait(PATIENCE_S)
-            else:
-                return
-
-    def _work(self, lane: Lane) -> None:
-        with urllib3.PoolManager(num_pools=1, maxsize=1) as pool:
-            while not self._stop.is_set():
-                call = lane.waiting.get()
-                try:
-                    lane.failing = not self._caller.make(call, pool)
-                finally:
-                    # What the end of the service broke off is not done: it comes again.
-                    if not self._stop.is_set():
-                        call.done.set()
+        """Queue a call, unless its event is too old; never blocks."""
+        age = age_s(call.at_ns, self._wall_ns())
+        if age > call.max_age_s:
+            self._caller.drop_late(call)
+            call.done.set()
+            return
+        server = call.server if call.server in self._queues or len(self._queues) < MOST_QUEUES else ""
+        if server not in self._queues:
+            self._queues[server] = ServerQueue(f"webhooks {server}", self._caller, self._metrics, self._stop)
+        self._queues[server].add(call, time.monotonic() + call.max_age_s - age)
 
 
 class Webhooks:
-    """Calls what events ask for, and acknowledges each event once all its calls were made or given up.
+    """The consumer that calls webhooks, and acknowledges events with completed calls.
 
     Args:
         events: read as a group of its own.
-        lanes: make the calls.
+        queues: make the calls.
         find: returns the calls of an event.
         stop: ends it.
     """
 
     def __init__(
-        self, events: GroupReader, lanes: Lanes, find: Callable[[FaceEvent], Iterator[Call]], stop: Event
+        self, events: GroupReader, queues: ServerQueues, find: Callable[[FaceEvent], Iterator[Call]], stop: Event
     ) -> None:
         self._events = events
-        self._lanes = lanes
+        self._queues = queues
         self._find = find
         self._stop = stop
         self._open: dict[bytes, tuple[Delivery, list[Call]]] = {}
@@ -222,17 +273,12 @@ class Webhooks:
     def run(self) -> None:
         """Call webhooks until the service stops."""
         for delivery in self._events.deliveries(self._stop, self._acknowledge_done):
-            if not isinstance(delivery.message, FaceEvent):
-                continue
-            if delivery.entry_id in self._open:
-                # What a run before left undone is read again and again until it is acknowledged.
-                self._stop.wait(PATIENCE_S)
-                self._acknowledge_done()
-                continue
-            found = list(self._find(delivery.message))
-            for call in found:
-                self._lanes.add(call)
-            self._open[delivery.entry_id] = (delivery, found)
+            # Read again while its calls wait: the store takes it for forgotten.
+            if isinstance(delivery.message, FaceEvent) and delivery.entry_id not in self._open:
+                found = list(self._find(delivery.message))
+                for call in found:
+                    self._queues.add(call)
+                self._open[delivery.entry_id] = (delivery, found)
             self._acknowledge_done()
 
     def _acknowledge_done(self) -> None:

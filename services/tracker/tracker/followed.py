@@ -40,6 +40,12 @@ class Followed:
         self.exchanged: list[tuple[int, int]] = []
         """Whose IDs turned out to have swapped; whoever reads it empties it."""
 
+    def shift(self, jump_ns: int) -> None:
+        """Shift all remembered times after a clock jump."""
+        for table in (self.table, self.gone.table):
+            table.born_ns[:] = np.maximum(table.born_ns + jump_ns, 1)
+        self.history.shift(jump_ns)
+
     def correct(self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float) -> None:
         """Pull faces (K,) to where they were detected: by (K, 4) px, in a past frame."""
         table = self.table

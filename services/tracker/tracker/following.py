@@ -7,6 +7,7 @@ from facewire.controls import Controls
 from facewire.layouts import Layouts
 from facewire.messages import Detections, FaceEvent, Frame, Identity, Message, Tracks, Wish
 from facewire.metrics import Metrics
+from facewire.names import Spellings
 from facewire.silence import Silence
 from tracker.cadence import Attention
 from tracker.settings import TrackerSettings
@@ -17,11 +18,12 @@ from tracker.zones import Places
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a message led to."""
+    """What a message led to; `jump_ns` says by how much the camera's clock was set."""
 
     tracks: Tracks | None = None
     events: list[FaceEvent] = field(default_factory=list)
     wish: Wish | None = None
+    jump_ns: int = 0
 
 
 class Following:
@@ -50,6 +52,7 @@ class Following:
         self._trackers: dict[str, CameraTracker] = {}
         self._attention: dict[str, Attention] = {}
         self._recognizes = True
+        self._spellings = Spellings()
 
     def obey(self, controls: Controls) -> None:
         """Do what the home has switched: without recognition nobody has a name."""
@@ -85,6 +88,7 @@ class Following:
     def _end(self, silence: Silence) -> Step:
         """Let everybody leave a camera that was silent for too long; it begins anew with its next frame."""
         if silence.lasted_s <= self._rules.silent_s:
+            self._trackers[silence.camera].silent(silence.lasted_s)
             return Step()
         self._metrics.count("cameras_silent")
         del self._attention[silence.camera]
@@ -96,14 +100,17 @@ class Following:
             tracks, events = tracker.see(frame)
         if tracks is None:
             return Step(events=events)
+        self._places.shift(frame.camera, tracker.jump_ns)
         with self._metrics.stage("attention"):
             wish = self._attention[frame.camera].watch(frame, tracks, tracker.blind)
         tracks, events = self._places.watch(tracks, (frame.width, frame.height), events, tracker.hidden)
-        return Step(tracks, events, wish)
+        return Step(tracks, events, wish, tracker.jump_ns)
 
     def _tracker(self, camera: str) -> CameraTracker:
         if camera not in self._trackers:
             sees = source(self._settings.tracker)
-            self._trackers[camera] = CameraTracker(camera, self._rules, self._next_id, self._metrics, source=sees)
+            self._trackers[camera] = CameraTracker(
+                camera, self._rules, self._next_id, self._metrics, source=sees, spellings=self._spellings
+            )
             self._attention[camera] = Attention(self._rules.coast_s)
         return self._trackers[camera]

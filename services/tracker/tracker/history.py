@@ -106,6 +106,11 @@ class History:
             else:
                 moment.add(track_id, place)
 
+    def shift(self, jump_ns: int) -> None:
+        """Shift the times of all moments after a clock jump."""
+        for moment in self._moments.values():
+            moment.captured_ns = max(1, moment.captured_ns + jump_ns)
+
     def clear(self) -> None:
         """Forget everything."""
         self._moments.clear()

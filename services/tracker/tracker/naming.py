@@ -2,12 +2,13 @@
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 from typing import Literal
 
 from facewire.messages import Identity, Person
 from facewire.metrics import Metrics
+from facewire.names import Spellings
 
 WINDOW = 5
 KNOWN_BY = 3
@@ -47,10 +48,12 @@ class Names:
 
     Args:
         metrics: counts looks that are of no use.
+        spellings: the form in which each name is shown.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, spellings: Spellings | None = None) -> None:
         self._metrics = metrics
+        self._spellings = spellings or Spellings()
         self._known: dict[int, _Known] = {}
         self._mixed: set[int] = set()
 
@@ -70,7 +73,7 @@ class Names:
         if abs(now_ns - look.captured_ns) > STALE_NS or (known.looks and look.seq <= known.looks[-1].seq):
             self._metrics.dropped("stale_identity")
             return None
-        known.looks.append(look)
+        known.looks.append(look if look.name is None else replace(look, name=self._spellings.first(look.name)))
         known.person = person_of(known.looks)
         return _news(known)
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from threading import Event, Thread
 
 from facewire import keys
@@ -10,7 +11,7 @@ from facewire.messages import FaceEvent
 from facewire.metrics import Metrics
 from facewire.retention import CHECK_EVERY_S, Retention
 from facewire.streams import Publisher
-from facewire.visits import Past, keep, note
+from facewire.visits import Past, keep, note, rewrite
 from tracker.visits import endings
 
 # Hours of a busy door; beyond that the oldest events go, and are counted.
@@ -38,7 +39,9 @@ class Outbox:
         self._metrics = metrics
         self._highest_id = past.last_id
         self._visits = dict(past.open)
-        self._waiting: deque[FaceEvent] = deque()
+        self._link = link
+        # A list is of visits that are written again and told to nobody.
+        self._waiting: deque[FaceEvent | list[FaceEvent]] = deque()
         self._arrived = Event()
         self._closing = Event()
         self._thread = Thread(target=self._carry, name="outbox", daemon=True)
@@ -61,6 +64,18 @@ class Outbox:
         """
         for event in endings(self._visits, seen_ns):
             self.put(event)
+
+    def shift(self, camera: str, jump_ns: int) -> None:
+        """Shift the stored open visits of a camera after a clock jump."""
+        shifted = {
+            name: replace(event, started_ns=max(1, event.started_ns + jump_ns), at_ns=max(1, event.at_ns + jump_ns))
+            for name, event in self._visits.items()
+            if event.camera == camera
+        }
+        if shifted:
+            self._visits |= shifted
+            self._waiting.append(list(shifted.values()))
+            self._arrived.set()
 
     @property
     def cameras(self) -> set[str]:
@@ -98,8 +113,11 @@ class Outbox:
         if removed:
             self._metrics.count("store_shortened", removed)
 
-    def _deliver(self, event: FaceEvent) -> bool:
+    def _deliver(self, event: FaceEvent | list[FaceEvent]) -> bool:
         try:
+            if isinstance(event, list):
+                self._link.once(lambda client: rewrite(client, event))
+                return True
             self._publisher.append(event, lambda client: keep(client, event, self._highest_id))
         except RedisAwayError:
             self._closing.wait(RETRY_S)
@@ -109,6 +127,8 @@ class Outbox:
             # One event that the store will never take must not hold up the others.
             self._metrics.error(type(error).__name__)
             self._metrics.dropped("event_refused")
+            if isinstance(event, list):
+                return True
         self._highest_id = max(self._highest_id, event.track_id)
         self._retention.appended(ENTRY_BYTES + len(event.snapshot or b""))
         return True

@@ -49,6 +49,8 @@ def run(
                 service.metrics.handled(step.tracks.camera, step.tracks.captured_ns)
             if step.wish is not None:
                 wishes.publish(step.wish)
+            if step.jump_ns and step.tracks is not None:
+                events.shift(step.tracks.camera, step.jump_ns)
             for event in step.events:
                 events.put(event)
 

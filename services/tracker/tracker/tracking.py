@@ -7,11 +7,13 @@ import numpy as np
 
 from facewire.messages import Detections, FaceEvent, Frame, Identity, Tracks
 from facewire.metrics import Metrics
+from facewire.names import Spellings
 from facewire.pixels import Picture, picture
 from tracker import story
 from tracker.appearance import ColourParts, Describer
 from tracker.flow import FlowSource
 from tracker.followed import Followed
+from tracker.frame_clock import FrameClock
 from tracker.history import KEPT_FRAMES, Moment
 from tracker.motion import MotionSource, View, view
 from tracker.moving import move
@@ -40,6 +42,7 @@ class CameraTracker:
         metrics: counts what is out of order, makes no sense, or is beyond the cap.
         source: sees motion; optical flow by default.
         describer: says what a face looks like; its colours by default.
+        spellings: the form in which each name is shown, shared with other cameras.
     """
 
     def __init__(
@@ -51,18 +54,22 @@ class CameraTracker:
         *,
         source: MotionSource | None = None,
         describer: Describer | None = None,
+        spellings: Spellings | None = None,
     ) -> None:
         self._metrics = metrics
         self._source = source or FlowSource()
         self._describer = describer or ColourParts()
         self._followed = Followed(rules, self._source, metrics)
         self._people = People(camera, rules, next_id, metrics, self._followed, self._describer)
-        self._names = Names(metrics)
+        self._names = Names(metrics, spellings)
         self._picture: Picture = np.zeros((1, 1), np.uint8)
         self._panned = np.zeros(2)
         self._early: Detections | None = None
+        self._clock = FrameClock()
         self.blind = 0
         """How many faces flow did not see in the newest frame."""
+        self.jump_ns = 0
+        """By how much the clock was set before the newest frame."""
 
     def see(self, frame: Frame) -> tuple[Tracks | None, list[FaceEvent]]:
         """Move every face to where it is in a new frame.
@@ -75,6 +82,7 @@ class CameraTracker:
         self._picture = picture(frame)
         now = view(self._picture)
         self._move(now, frame)
+        self._set_clock(frame.captured_ns)
         events = self._people.end_the_lost(frame.captured_ns, (frame.width, frame.height))
         self._people.expect(now, frame.captured_ns)
         self._people.remember(frame.seq, frame.captured_ns, now)
@@ -83,6 +91,10 @@ class CameraTracker:
         self._names.meet(frame.seq, table.id[table.mixed].tolist())
         events = self._told(events)
         return self.tracks(frame), events
+
+    def silent(self, lasted_s: float) -> None:
+        """Set the duration of a silence of the camera."""
+        self._clock.silent(lasted_s)
 
     def end(self) -> list[FaceEvent]:
         """Follow nobody any more; returns who left, when the last frame was taken: nobody has seen them since."""
@@ -180,6 +192,12 @@ class CameraTracker:
             found = find_again(followed.table, followed.history, now, followed.now_s, flowing, self._describer)
         hide(followed.table, flowing, found, sees=sees)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
+
+    def _set_clock(self, captured_ns: int) -> None:
+        """Shift remembered times after a clock jump, so that durations stay right."""
+        self.jump_ns = self._clock.jump_ns(captured_ns)
+        if self.jump_ns:
+            self._followed.shift(self.jump_ns)
 
     def _count_oddities(self, step: int, passed_s: float, before: View, now: View) -> None:
         if step > 1:

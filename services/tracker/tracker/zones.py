@@ -139,6 +139,11 @@ class Places:
         happened = [replace(event, zones=_zones(event, placed, leaving)) for event in happened]
         return placed, [*leaving, *happened, *(event for event in told if event.type != "left_zone")]
 
+    def shift(self, camera: str, jump_ns: int) -> None:
+        """Shift the start times of stays after a clock jump."""
+        if jump_ns and camera in self._watches:
+            self._watches[camera].shift(jump_ns)
+
     def end(self, camera: str, happened: Sequence[FaceEvent]) -> list[FaceEvent]:
         """Let all faces of a camera leave their zones; returns all events in the order of the story.
 
@@ -201,6 +206,13 @@ class _CameraPlaces:
             events += [self._left(walk, zone, seen.captured_ns) for zone in tuple(walk.entered_ns)]
         inside = any(walk.entered_ns for walk in self._walks.values())
         return replace(seen, tracks=tuple(tracks)) if inside else seen, events
+
+    def shift(self, jump_ns: int) -> None:
+        """Shift the start times of stays."""
+        self._at_ns += jump_ns
+        for walk in self._walks.values():
+            walk.started_ns = max(1, walk.started_ns + jump_ns)
+            walk.entered_ns = {zone: since_ns + jump_ns for zone, since_ns in walk.entered_ns.items()}
 
     def end(self) -> list[FaceEvent]:
         """Return that all faces left their zones, in the last frame."""

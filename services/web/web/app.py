@@ -4,14 +4,13 @@ Reads `frames:{camera}`, `tracks:{camera}` and heartbeats (bus) and `events` and
 """
 
 import re
-import time
 from collections.abc import Callable, Generator
 from typing import Any
 
 import msgspec
 from flask import Flask, Response, abort, jsonify, render_template, request
 
-from facewire import lookup
+from facewire import clock, lookup
 from facewire.controls import Controls
 from facewire.health import STALE_S, Health
 from facewire.layouts import Layouts
@@ -101,7 +100,10 @@ def _cameras(app: Flask, bus: Link, layouts: Callable[[], Layouts], controls: Ca
 
 
 def _told(health: Health) -> dict[str, Any]:
-    age_s = max(0.0, time.time() - health.at_s)
+    # Of another host's clock nothing is known but what is on the wall.
+    now = clock.now()
+    same = clock.same_boot(health.boot, now)
+    age_s = health.age_s(now) if same else max(0.0, now.wall_s - health.at_s)
     return {
         "service": health.service,
         "instance": health.instance,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from facewire.messages import FaceEvent, Person
 from iot_bridge.locks.model import Lock
-from iot_bridge.rules.matching import matching
+from iot_bridge.rules.matching import matching, names_person
 from iot_bridge.rules.model import LockDoor, Rulebook, UnlockDoor
 from iot_bridge.rules.senses import Senses
 
@@ -20,7 +20,7 @@ def may_open(book: Callable[[], Rulebook], senses: Senses) -> Callable[[str, str
             action.lock
             for rule in matching(rules, event, senses.moment(event, rules))
             # Nobody is let in by `anyone`.
-            if person in rule.when.people
+            if names_person(rule.when, person)
             for action in rule.actions
             if isinstance(action, UnlockDoor)
         }

@@ -75,6 +75,7 @@ class Doorkeeper:
         self._sights: dict[str, Sight] = {}
         self._pending: dict[_Place, int] = {}
         self._last: Moment | None = None
+        self._rebased: set[str] = set()
         # Who says something of a face says it before anybody else decides about that face.
         self._mutex = RLock()
 
@@ -119,6 +120,23 @@ class Doorkeeper:
         """Say whether a lock waits for a second factor."""
         with self._mutex:
             return bool(self._waiting(name, self._now()))
+
+    def rebase(self) -> None:
+        """Convert records of an earlier boot to this boot's steady clock, once per lock.
+
+        Otherwise a clock that is set later would end a lockout, or have it last for as long as it was ahead.
+        """
+        with self._mutex:
+            now = self._clock()
+            names = [lock.name for lock in self._locks().values() if lock.unlocking is not None]
+            try:
+                for name in set(names) - self._rebased:
+                    fields = self._memory.record(name)
+                    if fields and fields.get("boot") != now.boot:
+                        self._memory.keep(name, stored(restored(fields, now), now))
+                    self._rebased.add(name)
+            except RedisAwayError:
+                return
 
     def _decide_anew(self, lock: Lock, unlocking: Unlocking, now: Moment) -> None:
         for place in self._waiting(lock.name, now):

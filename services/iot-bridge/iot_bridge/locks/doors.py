@@ -135,6 +135,7 @@ class Doors:
             if time.monotonic() - looked_s >= TICK_S:
                 looked_s = time.monotonic()
                 self._audit.flush()
+                self._keeper.rebase()
                 self._states.look()
 
     def run_events(self) -> None:

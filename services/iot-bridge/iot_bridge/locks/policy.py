@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from facewire.audit import Reason
+from facewire.names import name_key
 from iot_bridge.locks.evidence import NS_PER_S, STALE_NS, Look, Moment, Shown, latest
 from iot_bridge.locks.model import Evidence, Unlocking
 
@@ -38,8 +39,8 @@ def judge(unlocking: Unlocking, looks: Sequence[Look], track_id: int, shown: Sho
     """
     few, many = unlocking.evidence.of_looks
     window = latest(looks, many, WINDOW_NS, now)
-    names = [look.name for look in window if look.name is not None]
-    person = names[-1] if names else None
+    names = [name_key(look.name) for look in window if look.name is not None]
+    person = next((look.name for look in reversed(window) if look.name is not None), None)
     for_them = _speaking_for(person, window, unlocking.evidence)
     newest = for_them[-1] if for_them else None
     reason = (
@@ -60,9 +61,10 @@ def _who(unlocking: Unlocking, window: Sequence[Look], names: Sequence[str]) -> 
         return "too_few_looks"
     if not names:
         return "unknown_face"
+    allowed = set(map(name_key, unlocking.people))
     if len(set(names)) > 1:
-        return "someone_else" if set(names) & set(unlocking.people) else "not_allowed"
-    return None if names[0] in unlocking.people else "not_allowed"
+        return "someone_else" if set(names) & allowed else "not_allowed"
+    return None if names[0] in allowed else "not_allowed"
 
 
 def _enough(window: Sequence[Look], person: str | None, evidence: Evidence) -> Reason | None:
@@ -81,9 +83,10 @@ def _speaking_for(person: str | None, window: Sequence[Look], evidence: Evidence
 
 
 def _tests(person: str | None, evidence: Evidence) -> list[tuple[Reason, Callable[[Look], bool]]]:
+    key = None if person is None else name_key(person)
     # A NaN in the owner's numbers passes none.
     return [
-        ("unsure", lambda look: look.name is not None and look.name == person),
+        ("unsure", lambda look: look.name is not None and name_key(look.name) == key),
         ("unlike", lambda look: look.similarity >= evidence.similarity),
         ("too_close", lambda look: look.margin >= evidence.margin),
         ("not_live", lambda look: look.live_score is not None and look.live_score >= evidence.live_score),

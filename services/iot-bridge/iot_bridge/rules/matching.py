@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 from facewire.messages import FaceEvent
+from facewire.names import name_key
 from iot_bridge.rules.model import Illuminance, Rule, Rulebook, Weekday, When
+from iot_bridge.rules.words import SPECIAL
 
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -15,10 +17,11 @@ class Moment:
     """What else is true when something happens.
 
     `local` is what clocks on the wall show; compared as such, so that a window holds on the days on which they change.
-    `sun_up` is None, and a sensor is not in `lux`, where it is not known.
+    It is None where the time zone is not known: no rule with times applies then. `sun_up` is None, and a sensor is not
+    in `lux`, where it is not known.
     """
 
-    local: datetime
+    local: datetime | None
     sun_up: bool | None = None
     lux: Mapping[Illuminance, float] = field(default_factory=dict)
 
@@ -44,8 +47,15 @@ def applies(when: When, event: FaceEvent, moment: Moment) -> bool:
     )
 
 
-def in_time(when: When, local: datetime) -> bool:
-    """Say whether a local time is in the rule's window, on one of its days."""
+def has_times(when: When) -> bool:
+    """Say whether a rule asks for local time."""
+    return when.between is not None or bool(when.days)
+
+
+def in_time(when: When, local: datetime | None) -> bool:
+    """Tell whether a local time is in the rule's window; an unknown one is not."""
+    if local is None:
+        return not has_times(when)
     day, now = local.date(), local.time()
     if when.between is not None:
         start, end = when.between
@@ -74,9 +84,13 @@ def _by_whom(when: When, event: FaceEvent) -> bool:
         return True
     if event.identity is None:
         return "nobody" in when.people
-    # A name is whatever its owner chose; one that is called `nobody` is somebody.
-    name = event.identity.name
-    return "anyone" in when.people or (name in when.people and name != "nobody")
+    return "anyone" in when.people or names_person(when, event.identity.name)
+
+
+def names_person(when: When, name: str) -> bool:
+    """Tell whether a rule names a person; `anyone` and `nobody` are no names."""
+    key = name_key(name)
+    return any(key == name_key(each) for each in when.people if each not in SPECIAL)
 
 
 def _dark_enough(sensor: Illuminance | None, moment: Moment) -> bool:

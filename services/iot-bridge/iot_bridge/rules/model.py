@@ -140,11 +140,12 @@ Action = Publish | SetLight | LockDoor | UnlockDoor | CallWebhook | Speak
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When something happens, do these, in order."""
+    """When something happens, do these, in order; not for an event that is older than `max_age_s`."""
 
     name: str
     when: When
     actions: tuple[Action, ...]
+    max_age_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

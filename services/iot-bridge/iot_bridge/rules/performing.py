@@ -8,6 +8,7 @@ from threading import Event
 from facewire.link import RedisAwayError
 from facewire.messages import FaceEvent
 from facewire.metrics import Metrics
+from iot_bridge.event_age import age_s
 from iot_bridge.rules.fence import Fence
 from iot_bridge.rules.filling import event_fields, filled
 from iot_bridge.rules.lights import LightsOff
@@ -18,19 +19,18 @@ from iot_bridge.rules.presets import light_publications
 from iot_bridge.rules.senses import Senses
 from iot_bridge.topics import Publication, Topics
 
-NS_PER_S = 1_000_000_000
-LATE_S = 60.0
-"""A light is not turned on for what happened longer ago; nor for longer than it would have been on."""
 LOOK_EVERY_S = 0.5
 
 
 @dataclass(slots=True)
 class Plan:
-    """What an event gives rise to: messages in order, when lights go off, and for how many lights it is too late."""
+    """What an event gives rise to: messages in order, when lights go off, and how many actions it is too old for."""
 
     publications: list[Publication] = field(default_factory=list)
     off_after_s: dict[Device, float | None] = field(default_factory=dict)
     late: int = 0
+    """Lights that are not turned on."""
+    late_messages: int = 0
 
 
 def planned(rules: Iterator[Rule], book: Rulebook, event: FaceEvent, topics: Topics, age_s: float) -> Plan:
@@ -41,23 +41,26 @@ def planned(rules: Iterator[Rule], book: Rulebook, event: FaceEvent, topics: Top
         book: what they name.
         event: what happened.
         topics: the bridge's own.
-        age_s: how long ago it happened.
+        age_s: how long ago it happened; infinite where nobody knows.
     """
     plan = Plan()
-    for action in (action for rule in rules for action in rule.actions):
+    for rule, action in ((each, action) for each in rules for action in each.actions):
         match action:
+            case Publish() if age_s > rule.max_age_s:
+                plan.late_messages += 1
             case Publish():
                 payload = filled(action.payload, event_fields(event)).encode()
                 plan.publications.append(Publication(action.topic, payload, action.retain))
             case SetLight():
-                _plan_light(plan, action, book, topics, age_s)
+                too_old = age_s > min(rule.max_age_s, action.off_after_s or rule.max_age_s)
+                _plan_light(plan, action, book, topics, too_old=too_old)
     return plan
 
 
-def _plan_light(plan: Plan, action: SetLight, book: Rulebook, topics: Topics, age_s: float) -> None:
+def _plan_light(plan: Plan, action: SetLight, book: Rulebook, topics: Topics, *, too_old: bool) -> None:
     device = book.lights[action.light].device
     # Off may come late: a light that nobody needs should not stay on because the broker was away.
-    if action.on and age_s > min(LATE_S, action.off_after_s or LATE_S):
+    if action.on and too_old:
         plan.late += 1
         return
     plan.publications += light_publications(device, topics, on=action.on, percent=action.brightness_percent)
@@ -89,9 +92,11 @@ class Performer:
         if not book.rules:
             return []
         rules = matching(book, event, self._senses.moment(event, book))
-        plan = planned(rules, book, event, self._topics, (time.time_ns() - event.at_ns) / NS_PER_S)
+        plan = planned(rules, book, event, self._topics, age_s(event.at_ns, time.time_ns()))
         if plan.late:
             self._metrics.dropped("late_light", plan.late)
+        if plan.late_messages:
+            self._metrics.dropped("late_publish", plan.late_messages)
         self._lights.plan(plan.off_after_s, until)
         return plan.publications
 

@@ -5,9 +5,12 @@ The format is told in docs/rules.md and in the file that is shipped, `config/rul
 """
 
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from facewire.marked import Marked, read
+from facewire.names import name_key
 from iot_bridge.rules.fence import Fence
 from iot_bridge.rules.model import Greeting, Light, Place, Rule, Rulebook
 from iot_bridge.rules.presets import light_publications
@@ -16,6 +19,8 @@ from iot_bridge.rules.reading_devices import PRESETS, device, read_locks
 from iot_bridge.rules.reading_when import read_when
 from iot_bridge.rules.surroundings import Surroundings
 from iot_bridge.rules.words import name, person
+
+T = TypeVar("T")
 
 LIGHTS_LIMIT = 128
 RULES_LIMIT = 256
@@ -79,21 +84,34 @@ def _greeting(marked: Marked | None) -> Greeting:
     plain = Greeting()
     return Greeting(
         language=language(parts["language"]) if "language" in parts else plain.language,
-        people={person(key): spoken(value) for key, value in people.values()},
-        languages={person(key): language(value) for key, value in languages.values()},
+        people=_by_name(people.values(), spoken),
+        languages=_by_name(languages.values(), language),
         at_most_every_s=parts["at_most_every_s"].number("seconds, from 0 to 86400", 0, 86_400)
         if "at_most_every_s" in parts
         else plain.at_most_every_s,
     )
 
 
+def _by_name(entries: Iterable[tuple[Marked, Marked]], read: Callable[[Marked], T]) -> dict[str, T]:
+    """Return entries by people's names, each person once however it is spelt."""
+    found: dict[str, T] = {}
+    for key, value in entries:
+        name = person(key)
+        if name_key(name) in map(name_key, found):
+            key.refuse("each person once", "the same person again")
+        found[name] = read(value)
+    return found
+
+
 def _rules(marked: Marked | None, book: Rulebook, fence: Fence, around: Surroundings) -> tuple[Rule, ...]:
     found: dict[str, Rule] = {}
     for each in marked.items("a list of rules", most=RULES_LIMIT) if marked else ():
-        parts = each.fields("a rule", ("name", "when", "do"))
+        parts = each.fields("a rule", ("name", "when", "do"), ("max_age_s",))
         title = parts["name"].text(A_TITLE, TITLE)
         if title in found:
             parts["name"].refuse("rules of different names", f"{title!r} again")
         when = read_when(parts["when"], book, around)
-        found[title] = Rule(title, when, read_actions(parts["do"], when, book, fence, around))
+        actions = read_actions(parts["do"], when, book, fence, around)
+        age = parts["max_age_s"].number("seconds, from 1 to 86400", 1, 86_400) if "max_age_s" in parts else None
+        found[title] = Rule(title, when, actions) if age is None else Rule(title, when, actions, age)
     return tuple(found.values())

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from facewire.given import flaw
 from facewire.marked import Marked
+from facewire.names import name_key
 from iot_bridge.rules.fence import A_TOPIC, Fence, is_topic
 from iot_bridge.rules.filling import PUBLISH_FIELDS, SPEAK_FIELDS, unknown_field
 from iot_bridge.rules.model import (
@@ -126,10 +127,10 @@ def _unlock(marked: Marked, when: When, book: Rulebook) -> UnlockDoor:
     if not when.people or set(SPECIAL) & set(when.people):
         marked.refuse("unlock only where `person` names who it is", ", ".join(when.people) or "no person")
     for what, named, allowed in (
-        ("person", when.people, unlocking.people),
-        ("camera", when.cameras, unlocking.cameras),
+        ("person", when.people, set(map(name_key, unlocking.people))),
+        ("camera", when.cameras, set(unlocking.cameras)),
     ):
-        strange = [each for each in named if each not in allowed]
+        strange = [each for each in named if (name_key(each) if what == "person" else each) not in allowed]
         if strange:
             marked.refuse(f"each {what} of the rule among those of the lock {lock}", repr(strange[0]))
     return UnlockDoor(lock)

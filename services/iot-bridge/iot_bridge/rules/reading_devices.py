@@ -10,7 +10,7 @@ from iot_bridge.locks.model import Evidence, Lock, Unlocking
 from iot_bridge.rules.fence import A_TOPIC, Fence, is_topic, shelly_parts
 from iot_bridge.rules.model import Device, Preset
 from iot_bridge.rules.surroundings import Surroundings
-from iot_bridge.rules.words import choice, name, one_or_many, person, whole
+from iot_bridge.rules.words import choice, name, one_or_many, people, person, whole
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 FACTORS: tuple[Literal["none", "pin", "confirm"], ...] = ("none", "pin", "confirm")
@@ -120,7 +120,7 @@ def _unlocking(marked: Marked, around: Surroundings) -> Unlocking:
         return parts[key].number(f"a number from {low:g} to {high:g}", low, high) if key in parts else default
 
     return Unlocking(
-        people=one_or_many(parts["people"], "people's names", person),
+        people=people(parts["people"], person),
         cameras=one_or_many(parts["cameras"], "cameras", lambda each: camera(each, around)),
         evidence=Evidence(
             similarity=number("similarity", LEAST_SIMILARITY, 1, plain.evidence.similarity),

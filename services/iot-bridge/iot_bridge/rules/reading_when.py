@@ -11,7 +11,7 @@ from iot_bridge.rules.fence import A_TOPIC, is_topic
 from iot_bridge.rules.model import EventType, Illuminance, Rulebook, Weekday, When
 from iot_bridge.rules.reading_devices import LEVELS, camera
 from iot_bridge.rules.surroundings import Surroundings
-from iot_bridge.rules.words import A_PERSON, PERSON, choice, name, one_or_many
+from iot_bridge.rules.words import choice, name, one_or_many, people, person_or_special
 
 EVENTS: tuple[EventType, ...] = get_args(EventType)
 DAYS: tuple[Weekday, ...] = get_args(Weekday)
@@ -42,7 +42,9 @@ def read_when(marked: Marked, book: Rulebook, around: Surroundings) -> When:
 
     when = When(
         events=events,
-        people=many("person", "people's names, anyone or nobody", lambda each: each.text(A_PERSON, PERSON)),
+        people=people(parts["person"], person_or_special, "people's names, anyone or nobody")
+        if "person" in parts
+        else (),
         cameras=many("camera", "cameras", lambda each: camera(each, around)),
         zones=many("zone", "zones"),
         lines=many("line", "lines"),

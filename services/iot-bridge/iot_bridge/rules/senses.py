@@ -29,10 +29,14 @@ class Senses:
     Args:
         zone: of the times in rules; None: this host's own.
         clock: seconds that only go forward.
+        zone_known: whether there is a zone; else local time is not known.
     """
 
-    def __init__(self, zone: ZoneInfo | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, zone: ZoneInfo | None, clock: Callable[[], float] = time.monotonic, *, zone_known: bool = True
+    ) -> None:
         self._zone = zone
+        self._zone_known = zone_known
         self._clock = clock
         self._heard: dict[str, tuple[float, bytes]] = {}
 
@@ -46,7 +50,7 @@ class Senses:
         asks_for_sun = book.place is not None and any(rule.when.sun for rule in book.rules)
         lux = {sensor: self._lux(sensor) for sensor in sensors(book)}
         return Moment(
-            local=local_time(event.at_ns, self._zone),
+            local=local_time(event.at_ns, self._zone) if self._zone_known else None,
             sun_up=sun_is_up(book.place, event.at_ns) if asks_for_sun and book.place else None,
             lux={sensor: value for sensor, value in lux.items() if value is not None},
         )

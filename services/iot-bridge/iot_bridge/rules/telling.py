@@ -17,6 +17,8 @@ from iot_bridge.rules.model import (
     When,
 )
 
+DEFAULT_AGE_S = Rule("", When(()), ()).max_age_s
+
 
 def told(book: Rulebook) -> Iterator[str]:
     """Yield a line for each light, lock and rule."""
@@ -30,7 +32,8 @@ def told(book: Rulebook) -> Iterator[str]:
 
 def told_rule(rule: Rule) -> str:
     """Say what a rule means."""
-    return f"{rule.name}: when {_when(rule.when)}: {'; '.join(_action(action) for action in rule.actions)}"
+    age = "" if rule.max_age_s == DEFAULT_AGE_S else f", no more than {rule.max_age_s:g} s ago"
+    return f"{rule.name}: when {_when(rule.when)}{age}: {'; '.join(_action(action) for action in rule.actions)}"
 
 
 def _opens(lock: Lock) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import urllib3
-
+from iot_bridge.http_post import PostError, post
 from iot_bridge.payloads import packed
 from iot_bridge.speech.programs import ProgramError, Programs
 from iot_bridge.speech.sounds import Sound, write_wav
@@ -99,24 +98,13 @@ class Webhook:
             # ASCII alone, as headers are.
             "X-Facewire-Said": json.dumps(described(said)),
         }
+        told = {name: value for name, value in headers.items() if value}
         try:
-            with urllib3.PoolManager() as pool:
-                answer = pool.request(
-                    "POST",
-                    self.url,
-                    body=write_wav(sound),
-                    headers={name: value for name, value in headers.items() if value},
-                    timeout=urllib3.Timeout(total=self.timeout_s),
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
-                )
-                answer.close()
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            # Its text would name the address.
-            raise OutletError(f"SPEECH_WEBHOOK_URL: {type(error).__name__}") from error
-        if not 200 <= answer.status < 300:
-            raise OutletError(f"SPEECH_WEBHOOK_URL: status {answer.status}")
+            status = post(self.url, write_wav(sound), told, self.timeout_s)
+        except PostError as error:
+            raise OutletError(f"SPEECH_WEBHOOK_URL: {error}") from error
+        if not 200 <= status < 300:
+            raise OutletError(f"SPEECH_WEBHOOK_URL: status {status}")
 
 
 def described(said: Utterance) -> dict[str, str | int]:

@@ -16,6 +16,8 @@ from facewire.link import RedisAwayError
 from facewire.log import Log, Seldom
 from facewire.messages import FaceEvent
 from facewire.metrics import Metrics
+from facewire.names import name_key
+from iot_bridge.event_age import age_s
 from iot_bridge.rules.matching import matching
 from iot_bridge.rules.model import Greeting, Rulebook, Speak
 from iot_bridge.rules.senses import Senses
@@ -24,7 +26,6 @@ from iot_bridge.speech.outlets import Outlet, OutletError
 from iot_bridge.speech.rates import Rates
 from iot_bridge.speech.wording import Utterance, utterance
 
-NS_PER_S = 1_000_000_000
 LATE_S = 10.0
 """Who was seen longer ago is not greeted: nobody is there any more."""
 NOTE = "speech"
@@ -32,11 +33,15 @@ NOTE = "speech"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What rules want to be said because of an event, and how people are greeted."""
+    """What rules want to be said because of an event, and how people are greeted.
+
+    `local` is None where the time zone is not known; an event that is older than `max_age_s` greets nobody.
+    """
 
     speaks: tuple[Speak, ...]
     greeting: Greeting
-    local: datetime
+    local: datetime | None
+    max_age_s: float = LATE_S
 
 
 def asked(book: Rulebook, event: FaceEvent, senses: Senses) -> Asked:
@@ -49,8 +54,9 @@ def asked(book: Rulebook, event: FaceEvent, senses: Senses) -> Asked:
     """
     moment = senses.moment(event, book)
     rules = matching(book, event, moment) if speaks_at_all(book) else ()
-    actions = (action for rule in rules for action in rule.actions)
-    return Asked(tuple(each for each in actions if isinstance(each, Speak)), book.greeting, moment.local)
+    found = [(each, rule.max_age_s) for rule in rules for each in rule.actions if isinstance(each, Speak)]
+    speaks = tuple(speak for speak, _ in found)
+    return Asked(speaks, book.greeting, moment.local, min([LATE_S, *(limit for _, limit in found)]))
 
 
 def speaks_at_all(book: Rulebook) -> bool:
@@ -157,18 +163,18 @@ class Speaking:
         said = [each for each in said if any(character.isalnum() for character in each.text)]
         if not said:
             return []
-        reason = self._refused(event, said[0].person, found.greeting.at_most_every_s)
+        reason = self._refused(event, said[0].person, found)
         if reason:
             self._metrics.dropped(f"greeting_{reason}")
             return []
         return said
 
-    def _refused(self, event: FaceEvent, person: str, every_s: float) -> str:
+    def _refused(self, event: FaceEvent, person: str, found: Asked) -> str:
         """Return why nobody is greeted now, "" if somebody is."""
-        if time.time_ns() - event.at_ns > LATE_S * NS_PER_S:
+        if age_s(event.at_ns, time.time_ns()) > found.max_age_s:
             return "late"
         try:
-            verdict = self._rates.claim(event.id, person, every_s)
+            verdict = self._rates.claim(event.id, name_key(person), found.greeting.at_most_every_s)
         except RedisAwayError:
             # Whether somebody was greeted already is not known then.
             return "store_away"

@@ -11,13 +11,15 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from facewire.messages import FaceEvent
+from facewire.names import name_key
 from iot_bridge.rules.filling import filled
 from iot_bridge.rules.model import Greeting, Speak
 
 Language = Literal["en", "zh"]
+Text = TypeVar("Text", bound=str)
 
 NAMED: Mapping[Language, str] = {"en": "Hello, {person}.", "zh": "你好，{person}。"}
 NAMELESS: Mapping[Language, str] = {"en": "Hello.", "zh": "你好。"}
@@ -26,6 +28,7 @@ TIMES_OF_DAY: Mapping[Language, tuple[tuple[int, str], ...]] = {
     "en": ((5, "Good morning"), (12, "Good afternoon"), (18, "Good evening")),
     "zh": ((5, "早上好"), (12, "下午好"), (18, "晚上好")),
 }
+TIMELESS: Mapping[Language, str] = {"en": "Hello", "zh": "你好"}
 NAME_LIMIT = 48
 TEXT_LIMIT = 300
 IN_NAMES = " -.'\u2019\u00b7\u30fb"
@@ -55,21 +58,30 @@ class Piece:
     language: Language
 
 
-def utterance(speak: Speak, greeting: Greeting, event: FaceEvent, local: datetime) -> Utterance:
+def utterance(speak: Speak, greeting: Greeting, event: FaceEvent, local: datetime | None) -> Utterance:
     """Return what a rule's action says.
 
     Args:
         speak: the action.
         greeting: how people are greeted.
         event: what happened.
-        local: what clocks on the wall showed.
+        local: what clocks on the wall showed; None where the time zone is not known.
     """
     person = event.identity.name if event.identity is not None else ""
-    language = speak.language or greeting.languages.get(person, greeting.language)
+    language = speak.language or of_person(greeting.languages, person) or greeting.language
     name = spoken_name(person)
-    template = speak.text or greeting.people.get(person) or (NAMED if name else NAMELESS)[language]
-    fields = {"person": name, "camera": event.camera, "greeting": time_of_day(local.hour, language)}
+    template = speak.text or of_person(greeting.people, person) or (NAMED if name else NAMELESS)[language]
+    words = time_of_day(local.hour, language) if local else TIMELESS[language]
+    fields = {"person": name, "camera": event.camera, "greeting": words}
     return Utterance(spoken_text(filled(template, fields)), language, person, event)
+
+
+def of_person(by_name: Mapping[str, Text], person: str) -> Text | None:
+    """Return the entry of a person in any spelling, or None."""
+    if person in by_name:
+        return by_name[person]
+    key = name_key(person)
+    return next((entry for name, entry in by_name.items() if name_key(name) == key), None)
 
 
 def spoken_name(name: str) -> str:
