@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from iot_bridge.broker import Ear
 from iot_bridge.commands import Commands
+from iot_bridge.hearing import Ear
 from iot_bridge.home import Home
 from iot_bridge.topics import Topics
 
