@@ -65,14 +65,15 @@ class GroupReader:
         """
         self._link.patiently(self._make_group, until)
         claim_s = monotonic()
-        undone = True
+        # Once each: one that is left undone again holds up none that follow.
+        undone: bytes | None = b"0"
         while not until.is_set():
             between()
             if monotonic() >= claim_s:
                 claim_s = monotonic() + self._claim_idle_ms / 1000
                 yield from self._decoded(self._link.patiently(self._claim, until) or [], until)
-            entries = self._link.patiently(self._read_undone if undone else self._read_new, until) or []
-            undone = undone and bool(entries)
+            entries = self._link.patiently(self._read_new if undone is None else self._reading_on(undone), until) or []
+            undone = entries[-1][0] if undone is not None and entries else None
             yield from self._decoded(entries, until)
 
     def ack(self, delivery: Delivery, until: Event) -> None:
@@ -99,8 +100,8 @@ class GroupReader:
                 raise
         return True
 
-    def _read_undone(self, client: redis.Redis) -> list[Entry]:
-        return self._read(client, "0", None)
+    def _reading_on(self, after: bytes) -> Callable[[redis.Redis], list[Entry]]:
+        return lambda client: self._read(client, after.decode(), None)
 
     def _read_new(self, client: redis.Redis) -> list[Entry]:
         return self._read(client, ">", BLOCK_MS)

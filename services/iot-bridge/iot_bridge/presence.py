@@ -80,11 +80,16 @@ class CameraState:
         self._face_ns = event.at_ns
         return self._say("last_face", last_face(event))
 
-    def remember_face(self, payload: bytes) -> None:
-        """Take in the last face that an earlier run told."""
+    def remember_face(self, payload: bytes) -> bool:
+        """Take in the last face that an earlier run told; returns whether it was one."""
         found = remembered_face(payload)
         if found is not None and found[0] > self._face_ns:
             self._face_ns, self._said["last_face"] = found
+        return found is not None
+
+    def face(self) -> Publication:
+        """Return the last face that was told, or what erases its topic if none was."""
+        return self._publication("last_face", self._said.get("last_face", ""))
 
     def mark(self, zones: Sequence[str]) -> list[Publication]:
         """Take in which zones there are now; returns what makes the broker forget those that are no more."""
