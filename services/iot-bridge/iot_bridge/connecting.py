@@ -56,7 +56,7 @@ class Connector:
         self._rival_s = float("-inf")
         self._short = 0
         self._resubscribed_s = 0.0
-        self._refused_filters: set[str] = set()
+        self._refused_filters: list[str] = []
 
     def run(
         self,
@@ -123,19 +123,19 @@ class Connector:
     def _look_at_subscriptions(self, session: Session, now_s: float) -> None:
         refused = session.refused_filters
         if refused != self._refused_filters:
-            self._refused_filters = set(refused)
-            shown = ", ".join(sorted(refused)[:MOST_SHOWN])
+            self._refused_filters = refused
+            shown = ", ".join(refused[:MOST_SHOWN])
             more = f" and {len(refused) - MOST_SHOWN} more" if len(refused) > MOST_SHOWN else ""
             if refused:
                 self._heartbeat.waiting(
                     "mqtt subscriptions", f"the broker's permission to subscribe to {shown}{more}; allow it in its ACL"
                 )
-                self._log.warning("the broker refuses subscriptions; allow them in its ACL", topics=sorted(refused))
+                self._log.warning("the broker refuses subscriptions; allow them in its ACL", topics=refused)
             else:
                 self._heartbeat.ready("mqtt subscriptions")
         if refused and now_s - self._resubscribed_s > RESUBSCRIBE_S:
             self._resubscribed_s = now_s
-            session.subscribe((topic, 1) for topic in sorted(refused))
+            session.subscribe((topic, 1) for topic in refused)
 
     def _named(self, trouble: Trouble, lasted_s: float, *, was_up: bool) -> Trouble:
         """Return the trouble, or what repeated losses mean."""

@@ -85,7 +85,7 @@ class Session:
         self.terms = Terms()
         self.trouble: Trouble | None = None
         self.ended = Event()
-        self.refused_filters: set[str] = set()
+        self.refused_filters: list[str] = []
         self._granted: set[str] = set()
         self._connack: ReasonCode | None = None
         self._errors: list[str] = []
@@ -202,9 +202,9 @@ class Session:
             _, filters = self._asked.pop(mid, (0.0, []))
             if filters:
                 del self._subacks[mid]
-                refused = {topic for topic, code in zip(filters, codes, strict=False) if code >= FIRST_FAILURE}
-                self.refused_filters = self.refused_filters.difference(filters) | refused
-                self._granted = self._granted.union(filters) - refused
+                refused = [topic for topic, code in zip(filters, codes, strict=False) if code >= FIRST_FAILURE]
+                self.refused_filters = [each for each in self.refused_filters if each not in filters] + refused
+                self._granted = self._granted.union(filters).difference(refused)
         if any(now_s - asked_s > ANSWERS_WITHIN_S for asked_s, _ in self._asked.values()):
             return Trouble("it does not answer subscriptions", "look at the broker's log")
         self.receipts.give_up_echoes(now_s)
