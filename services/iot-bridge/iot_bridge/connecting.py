@@ -135,7 +135,7 @@ class Connector:
                 self._heartbeat.ready("mqtt subscriptions")
         if refused and now_s - self._resubscribed_s > RESUBSCRIBE_S:
             self._resubscribed_s = now_s
-            session.subscribe((topic, 1) for topic in refused)
+            session.subscribe_again()
 
     def _named(self, trouble: Trouble, lasted_s: float, *, was_up: bool) -> Trouble:
         """Return the trouble, or what repeated losses mean."""

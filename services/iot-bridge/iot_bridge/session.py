@@ -87,6 +87,7 @@ class Session:
         self.ended = Event()
         self.refused_filters: list[str] = []
         self._granted: set[str] = set()
+        self._qos: dict[str, int] = {}
         self._connack: ReasonCode | None = None
         self._errors: list[str] = []
         self._asked: dict[int, tuple[float, list[str]]] = {}
@@ -156,10 +157,15 @@ class Session:
         wanted = list(subscriptions)
         if not wanted:
             return
+        self._qos.update(wanted)
         topics = [(topic, SubscribeOptions(qos=qos)) for topic, qos in wanted] if self.protocol == V5 else wanted
         _, mid = self._client.subscribe(topics)
         if mid is not None:
             self._asked[mid] = monotonic(), [topic for topic, _ in wanted]
+
+    def subscribe_again(self) -> None:
+        """Ask once more for what the broker refused."""
+        self.subscribe((topic, self._qos[topic]) for topic in self.refused_filters)
 
     def unsubscribe(self, topic: str) -> None:
         """Ask for no more messages of a topic."""
