@@ -79,7 +79,7 @@ def bridged(folder: Path, metrics: Metrics, **settings: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a broker shows, whom the bridge trusts, what it shows (`none`: the broker wants it), and what health says."""
+    """What the broker shows, whom the bridge trusts, what it shows (`none`: the broker wants it), what health says."""
 
     shown: str
     trusted: str

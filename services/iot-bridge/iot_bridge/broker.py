@@ -22,7 +22,7 @@ from iot_bridge.rights import Rights
 from iot_bridge.session import V311, Session
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication, Topics
-from iot_bridge.troubles import PACKET_TOO_LARGE
+from iot_bridge.troubles import PACKET_TOO_LARGE, PROTOCOL_ERROR
 
 __all__ = ["Broker", "Ear"]
 
@@ -222,7 +222,8 @@ class Broker:
 
     def _end(self, session: Session) -> bool:
         self._up = False
-        told = session.trouble is not None and session.trouble.code == PACKET_TOO_LARGE
+        # paho takes no PUBACK that names this reason, as mosquitto's with message_size_limit does.
+        told = session.trouble is not None and session.trouble.code in (PACKET_TOO_LARGE, PROTOCOL_ERROR)
         if told or session.protocol == V311:
             return self._limit.cut_off(session.receipts.unanswered(), told=told)
         return False

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from iot_bridge.dialling import make_tls
 from iot_bridge.settings import BridgeSettings
-from iot_bridge.troubles import PLAIN_PORT, SSL_ALERT, TLS_PORT, Trouble, alert
+from iot_bridge.troubles import PLAIN_PORT, SSL_ALERT, TLS_PORT, Trouble, alert, dialling
 
 WITHIN_S = 3.0
 # CONNECT of MQTT 3.1.1, clean session, keep alive 5 s, client id `facewire-probe`.
@@ -28,6 +28,12 @@ def why_no_answer(settings: BridgeSettings, errors: Iterable[str], *, closed: bo
             return trouble
     problem = "it closed the connection without an answer" if closed else "it does not answer"
     return diagnose(settings) or Trouble(problem, "check MQTT_PORT, and the broker's log")
+
+
+def why_no_connection(settings: BridgeSettings, error: OSError | ValueError) -> Trouble:
+    """Return why no connection was made."""
+    cut = isinstance(error, ssl.SSLEOFError | ConnectionResetError | BrokenPipeError)
+    return (diagnose(settings) if cut else None) or dialling(error, settings)
 
 
 def diagnose(settings: BridgeSettings) -> Trouble | None:

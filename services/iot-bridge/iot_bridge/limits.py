@@ -1,6 +1,5 @@
 """Know the largest packet that the broker takes, told or learned, and fit messages into it."""
 
-from collections import deque
 from collections.abc import Iterable
 from threading import Lock
 from time import monotonic
@@ -13,7 +12,6 @@ from iot_bridge.receipts import Receipt
 from iot_bridge.topics import Publication
 
 NOTE = "mqtt limit"
-RECENT_S = 5.0
 SUSPECT_BYTES = 2 * SMALLEST_LIMIT
 STRIKES = 2
 FORGET_AFTER_S = 3600.0
@@ -41,7 +39,6 @@ class PacketLimit:
         self._told = self._learned = LARGEST
         self._learned_s = 0.0
         self._strikes = 0
-        self._recent: deque[tuple[float, int]] = deque(maxlen=64)
         self._dropped: dict[str, int] = {}
 
     @property
@@ -60,8 +57,6 @@ class PacketLimit:
         """Return the message, shrunk if need be; None if it is too large, which is counted and shown."""
         limit = self.largest
         size = packet_size(publication)
-        if size > SUSPECT_BYTES:
-            self._recent.append((monotonic(), min(size, limit)))
         if size <= limit:
             return publication
         found = fitted(publication, limit)
@@ -97,13 +92,9 @@ class PacketLimit:
 
         Args:
             unanswered: messages that it had not confirmed.
-            told: whether it said that a packet was too large.
+            told: whether it said that a packet was too large, or broke the protocol over it.
         """
-        now_s = monotonic()
-        sizes = [packet_size(receipt.publication) for receipt in unanswered]
-        sizes += [size for at_s, size in self._recent if now_s - at_s <= RECENT_S]
-        largest = max(sizes, default=0)
-        self._recent.clear()
+        largest = max((packet_size(receipt.publication) for receipt in unanswered), default=0)
         self._strikes = self._strikes + 1 if largest > SUSPECT_BYTES else 0
         if largest > SUSPECT_BYTES and (told or self._strikes >= STRIKES):
             self.exceeded(largest)

@@ -90,7 +90,7 @@ class People:
     def remember(self, key: str, payload: bytes, now_s: float) -> bool:
         """Take in what an earlier run said of somebody; who was present then must be seen soon to be so still.
 
-        Returns whether it was the state of a person.
+        Returns whether it was the state of a person, at a time that may be.
         """
         person = _remembered(payload)
         if person is None or key != key_of(person.name):
@@ -100,7 +100,7 @@ class People:
         if person.said["presence"] == "ON":
             person.seen_s[person.camera] = now_s
         self._people[key] = person
-        return True
+        return person.said.items() <= msgspec.json.decode(payload).items()
 
     def state(self, key: str) -> Publication:
         """Return what was last said of somebody, or what erases their topic if nothing was."""

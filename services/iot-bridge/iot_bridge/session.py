@@ -15,7 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from iot_bridge.diagnosis import why_no_answer
+from iot_bridge.diagnosis import why_no_answer, why_no_connection
 from iot_bridge.dialling import make_client
 from iot_bridge.hearing import Ear, TakeIn
 from iot_bridge.packets import LARGEST
@@ -23,10 +23,10 @@ from iot_bridge.receipts import FIRST_FAILURE, Receipt, Receipts
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication
 from iot_bridge.troubles import (
+    PROTOCOL_ERROR,
     UNSUPPORTED_PROTOCOL,
     Trouble,
     TroubleError,
-    dialling,
     ended,
     refusal,
 )
@@ -103,8 +103,7 @@ class Session:
         client.max_inflight_messages_set(0)
         # Else an error in a callback would end paho's thread.
         client.suppress_exceptions = True
-        client.on_connect = self._connected
-        client.on_subscribe = self._subscribed
+        client.on_connect, client.on_subscribe = self._connected, self._subscribed
         client.on_publish = self._published
         client.on_disconnect = self._disconnected
         client.on_log = self._logged
@@ -136,7 +135,7 @@ class Session:
             else:
                 self._client.connect(host, port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
-            raise TroubleError(dialling(error, self._settings)) from error
+            raise TroubleError(why_no_connection(self._settings, error)) from error
         self._client.loop_start()
         self._wait(lambda: self._connack is not None, ANSWERS_WITHIN_S)
         if self._connack is None:
@@ -148,9 +147,8 @@ class Session:
         self.subscribe(subscriptions)
         self._wait(lambda: not self._asked or bool(self._subacks), ANSWERS_WITHIN_S)
         trouble = self.check(monotonic())
-        if trouble is None and not self._asked and self.is_up:
-            return
-        raise TroubleError(trouble or self.trouble or Trouble("it does not answer subscriptions"))
+        if trouble is not None or self._asked or not self.is_up:
+            raise TroubleError(trouble or self.trouble or Trouble("it does not answer subscriptions"))
 
     def subscribe(self, subscriptions: Iterable[tuple[str, int]]) -> None:
         """Ask for messages; `check` takes in the broker's answer."""
@@ -252,7 +250,7 @@ class Session:
             self.ended.set()
             self._changed.notify_all()
 
-    # paho calls what follows from its own thread.
+    # Called from paho's thread.
 
     def _connected(
         self, _client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, told: Properties | None
@@ -283,8 +281,10 @@ class Session:
     def _disconnected(
         self, _client: Client, _data: object, flags: DisconnectFlags, reason: ReasonCode, _told: Properties | None
     ) -> None:
-        trouble = Trouble("the connection is gone", away=True)
-        self._end(ended(reason) if flags.is_disconnect_packet_from_server else trouble)
+        gone = Trouble("the connection is gone", away=True)
+        broken = Trouble("it sent what is no MQTT", "check MQTT_PORT, and the broker's log", PROTOCOL_ERROR)
+        local = broken if reason.value == PROTOCOL_ERROR else gone
+        self._end(ended(reason) if flags.is_disconnect_packet_from_server else local)
 
     def _logged(self, _client: Client, _data: object, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:

@@ -12,6 +12,7 @@ from iot_bridge.settings import BridgeSettings
 
 BAD_LOGIN = (0x86, 0x87)
 UNSUPPORTED_PROTOCOL = 0x84
+PROTOCOL_ERROR = 0x82
 SESSION_TAKEN_OVER = 0x8E
 PACKET_TOO_LARGE = 0x95
 # X509_V_ERR_… of OpenSSL's x509_vfy.h
