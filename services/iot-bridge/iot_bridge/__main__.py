@@ -66,7 +66,14 @@ def main() -> int:
         will = Publication(topics.availability, b"offline", retain=True)
         broker = Broker(settings, will, service.heartbeat, service.metrics, service.log)
         people = People(topics, settings.presence_off_after_s, settings.people_kept_days)
-        home = Home(node, lambda camera: camera_state(camera, home.node, settings), people, time.monotonic, broker.say)
+        home = Home(
+            node,
+            lambda camera: camera_state(camera, home.node, settings),
+            people,
+            time.monotonic,
+            broker.say,
+            lambda: broker.largest_packet,
+        )
         commands = Commands(topics, service.metrics, service.log)
         broker.start(home.say_everything, ears(home, commands))
         try:

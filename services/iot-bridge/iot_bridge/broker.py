@@ -1,55 +1,53 @@
-"""The connection to the MQTT broker: kept up, its weather told, and a message's arrival made certain."""
+"""The connection to the MQTT broker: one session after the other, what becomes of messages, and what health shows."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from time import monotonic
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
-from paho.mqtt.enums import MQTTErrorCode
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from facewire.heartbeat import Heartbeat
-from facewire.log import Log, Seldom
+from facewire.log import Log
 from facewire.metrics import Metrics
-from iot_bridge.dialling import address_of, make_client
+from iot_bridge.connecting import Connector
+from iot_bridge.dialling import address_of, make_tls
+from iot_bridge.hearing import Ear
+from iot_bridge.limits import PacketLimit
+from iot_bridge.packets import packet_size
+from iot_bridge.probes import Probes
+from iot_bridge.receipts import Receipt
+from iot_bridge.rights import Rights
+from iot_bridge.session import V311, Session
 from iot_bridge.settings import BridgeSettings
-from iot_bridge.topics import Publication
+from iot_bridge.topics import Publication, Topics
+from iot_bridge.troubles import PACKET_TOO_LARGE, PROTOCOL_ERROR
 
-KEEPALIVE_S = 15
-# paho's default climbs to 120 s: too long to stand before a dark door.
-LONGEST_WAIT_S = 10
+__all__ = ["Broker", "Ear"]
+
 PATIENCE_S = 0.5
 # To say `offline`, and to hang up: both fit into the time that Docker gives.
 FAREWELL_S = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Ear:
-    """What is listened for.
-
-    Args:
-        filters: topics, with wildcards.
-        heard: called from the connection's own thread, which it must not hold up, with topic, payload, and whether
-            the broker had kept the message for us.
-        qos: 1 lets the broker keep for us what is said while we are away; with 0 that is lost.
-    """
-
-    filters: tuple[str, ...]
-    heard: Callable[[str, bytes, bool], None]
-    qos: int = 1
+# Kept free for events.
+RESERVED = 8
+# A broker of MQTT 5 keeps a state that is not retained for so long for subscribers that are away.
+STALE_AFTER_S = 30
+# So long a connection has nothing to do with an earlier one that was cut.
+STANDS_AFTER_S = 30.0
 
 
 class Broker:
-    """A connection with a persistent session: what the broker had not acknowledged is sent again.
+    """A connection that is kept up.
+
+    A session that ends is thrown away with all that it had not sent: `deliver` sends again what must arrive, and
+    `on_up` says all states anew. So nothing old overtakes what is true now, and no message that the broker does not
+    take is sent for ever.
 
     Args:
-        settings: where the broker is, and who we are.
-        will: what the broker shall say when we vanish.
-        heartbeat: told when the broker goes and comes.
+        settings: the broker and the client.
+        will: what the broker shall publish when we vanish.
+        heartbeat: shows whether the broker is there, and what it refuses.
         metrics: counts messages.
         log: told the same.
     """
@@ -57,61 +55,64 @@ class Broker:
     def __init__(
         self, settings: BridgeSettings, will: Publication, heartbeat: Heartbeat, metrics: Metrics, log: Log
     ) -> None:
-        self._host, self._port = settings.mqtt_host, settings.mqtt_port
-        self._address = address_of(settings)
+        if settings.mqtt_tls:
+            # Files that cannot be used are the operator's to mend, at the start.
+            make_tls(settings)
+        self._settings = settings
         self._will = will
         self._heartbeat = heartbeat
         self._metrics = metrics
         self._log = log
-        self._seldom = Seldom()
+        self._topics = Topics(settings.topic_prefix, settings.node_id)
+        self._limit = PacketLimit(heartbeat, metrics, log)
+        self._rights = Rights(heartbeat, metrics, log)
+        self._probes = Probes(self._topics)
         self._on_up: Callable[[], None] = lambda: None
         self._ears: Sequence[Ear] = ()
-        self._sensors: frozenset[str] = frozenset()
+        self._sensors: dict[str, Callable[[str, bytes], None]] = {}
+        self._session: Session | None = None
         self._up = False
-        self._client = _make_client(settings)
-        self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
-        self._client.on_connect = self._connected
-        self._client.on_connect_fail = lambda _client, _userdata: self._wait()
-        self._client.on_disconnect = self._disconnected
+        self._began_s = 0.0
+        self._say_again = False
+        self._stopping = Event()
+        # What is decided to be said is said before anything newer.
+        self._saying = Lock()
+        self._connector = Connector(settings, self._make, heartbeat, log)
+        self._thread = Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self, on_up: Callable[[], None], ears: Sequence[Ear]) -> None:
         """Connect, now or when the broker is there.
 
         Args:
             on_up: called whenever the broker may know nothing of us.
-            ears: what is listened for; what the broker has kept of it is heard before `on_up` has an effect.
+            ears: what is listened for.
         """
         self._on_up, self._ears = on_up, ears
-        for ear in ears:
-            for topics in ear.filters:
-                self._client.message_callback_add(topics, partial(_hear, ear))
-        self._wait()
-        self._client.connect_async(self._host, self._port, KEEPALIVE_S)
-        self._client.loop_start()
+        self._heartbeat.waiting("mqtt", f"the MQTT broker at {address_of(self._settings)}")
+        self._thread.start()
 
     def stop(self) -> None:
         """Say `offline` ourselves, and go."""
-        if self._client.is_connected():
+        session, self._up = self._session, False
+        if session is not None and session.is_up:
             # The connection may go in this very moment; then the broker says it for us.
             with suppress(RuntimeError, ValueError):
-                self._send(self._will, qos=1).wait_for_publish(FAREWELL_S)
-        self._client.disconnect()
-        # paho would wait for its thread, which may be waiting for a name server or a host that does not answer.
-        leaving = Thread(target=self._client.loop_stop, daemon=True)
-        leaving.start()
-        leaving.join(FAREWELL_S)
+                session.await_answers([session.publish(self._will, qos=1)], FAREWELL_S)
+        self._stopping.set()
+        self._thread.join(FAREWELL_S)
 
     def say(self, publications: Sequence[Publication]) -> None:
-        """Send states; without a broker they are dropped, since `on_up` says the latest again.
-
-        With QoS 1, paho would send again after a reconnect what was on its way before: older than what `on_up` says,
-        and after it. A state that is lost together with its connection needs no more than `on_up`.
-        """
-        if not self.is_up:
-            self._metrics.dropped("broker_away", len(publications))
-            return
-        for publication in publications:
-            self._send(publication, qos=0)
+        """Send states; without a broker they are dropped, since `on_up` says the latest again."""
+        with self._saying:
+            session = self._session
+            if session is None or not self.is_up:
+                self._metrics.dropped("broker_away", len(publications))
+                return
+            for publication in publications:
+                fit = self._limit.fit(publication)
+                if fit is not None:
+                    probes = self._probes.wants(fit) and session.room > RESERVED
+                    self._state(session, fit, probes=probes)
 
     def wait_until_up(self, until: Event) -> bool:
         """Wait until the broker is there; False if `until` was set first."""
@@ -124,97 +125,138 @@ class Broker:
     @property
     def is_up(self) -> bool:
         """Say whether the broker is there."""
-        # paho says connected for a moment longer than it tells of the loss: what is sent then it sends after the next
-        # connection, and a light would go on late.
-        return self._up and bool(self._client.is_connected())
+        session = self._session
+        return self._up and session is not None and session.is_up
+
+    @property
+    def largest_packet(self) -> int:
+        """The most bytes that a packet may have."""
+        return self._limit.largest
+
+    def refuses(self, topic: str) -> bool:
+        """Say whether the broker refused the last message of a topic."""
+        return topic in self._rights
 
     def listen(self, topics: Iterable[str], heard: Callable[[str, bytes], None]) -> None:
         """Hear what these topics say from now on, and no more what others did; from any thread but paho's.
 
         What the broker kept of them is not heard: nobody knows how old it is.
         """
-
-        def take(_client: Client, _userdata: object, message: MQTTMessage) -> None:
-            if not message.retain:
-                heard(message.topic, bytes(message.payload))
-
-        before, self._sensors = self._sensors, frozenset(topics)
-        for topic in before - self._sensors:
-            self._client.message_callback_remove(topic)
-            self._client.unsubscribe(topic)
-        for topic in self._sensors - before:
-            self._client.message_callback_add(topic, take)
-            self._client.subscribe(topic, 0)
+        before, self._sensors = self._sensors, dict.fromkeys(topics, heard)
+        session = self._session
+        if session is None:
+            return
+        for topic in before.keys() - self._sensors.keys():
+            session.hear(topic, None)
+            session.unsubscribe(topic)
+        self._hear_sensors(session, self._sensors.keys() - before.keys())
+        session.subscribe((topic, 0) for topic in self._sensors.keys() - before.keys())
 
     def deliver(self, publications: Sequence[Publication], until: Event) -> bool:
-        """Send what must arrive, and wait until the broker has it; False if `until` was set first."""
-        if not self.wait_until_up(until):
-            return False
-        # paho keeps these across reconnects, and sends again what was not confirmed.
-        sent = [self._send(publication, qos=1) for publication in publications]
-        for info in sent:
-            if info.rc == MQTTErrorCode.MQTT_ERR_NO_CONN:
-                # The connection went just now: it is kept like the others, yet waiting for it would raise.
-                info.rc = MQTTErrorCode.MQTT_ERR_SUCCESS
-            while not info.is_published():
+        """Send what must arrive, and wait until the broker has answered for all; False if `until` was set first.
+
+        What the broker refuses is counted and shown, and so is what is too large: `refuses` tells.
+        """
+        waiting = list(publications)
+        while waiting:
+            session = self._session if self.wait_until_up(until) else None
+            if until.is_set():
+                return False
+            if session is None:
+                continue
+            waiting = [fit for each in waiting if (fit := self._limit.fit(each)) is not None]
+            receipts: list[Receipt] = []
+            while len(receipts) < len(waiting) or any(receipt.code is None for receipt in receipts):
+                rest = waiting[len(receipts) :][: session.room]
+                receipts += [self._send(session, each, 1) for each in rest]
+                session.await_answers(receipts, PATIENCE_S)
                 if until.is_set():
                     return False
-                info.wait_for_publish(PATIENCE_S)
                 self._heartbeat.beat()
+                if session.ended.is_set():
+                    break
+            unsent = waiting[len(receipts) :]
+            again = [each.publication for each in receipts if each.code in (None, PACKET_TOO_LARGE)]
+            waiting = again + unsent
         return True
 
-    def _send(self, publication: Publication, qos: int) -> MQTTMessageInfo:
-        self._metrics.count("mqtt_messages")
-        return self._client.publish(publication.topic, publication.payload, qos=qos, retain=publication.retain)
+    def _run(self) -> None:
+        self._connector.run(self._stopping, self._subscriptions, self._begin, self._tick, self._end)
 
-    def _wait(self) -> None:
-        self._heartbeat.waiting("mqtt", f"the MQTT broker at {self._address}")
+    def _make(self, protocol: MQTTProtocolVersion) -> Session:
+        return Session(self._settings, protocol, self._will, self._hearers(protocol), self._answered, self._failed)
 
-    # paho calls what follows from its own thread.
+    def _hearers(self, protocol: MQTTProtocolVersion) -> list[Ear]:
+        return [*self._ears, *([self._readback] if protocol == V311 else [])]
 
-    def _connected(
-        self,
-        client: Client,
-        _userdata: object,
-        _flags: ConnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        if reason.is_failure:
-            self._heartbeat.waiting("mqtt", f"the MQTT broker at {self._address}, which refuses us: {reason}")
-            if self._seldom.due(str(reason), monotonic()):
-                self._log.warning("the broker refuses us; check MQTT_USERNAME and MQTT_PASSWORD", reason=str(reason))
-            return
-        # Before anybody may speak: what is said in between would replace what the broker has kept for us to hear.
-        client.subscribe([(topics, ear.qos) for ear in self._ears for topics in ear.filters])
-        if self._sensors:
-            client.subscribe([(topic, 0) for topic in self._sensors])
-        self._up = True
-        self._heartbeat.ready("mqtt")
-        self._log.info("connected to the broker", broker=self._address)
+    @property
+    def _readback(self) -> Ear:
+        """Our own messages: a broker of MQTT 3.1.1 confirms those, too, that it lets nobody have."""
+        topics = self._topics
+        return Ear((topics.control("+"), topics.of("+", "+"), topics.zone("+", "+")), lambda *_heard: None, qos=0)
+
+    def _subscriptions(self, protocol: MQTTProtocolVersion) -> list[tuple[str, int]]:
+        asked = {topics: ear.qos for ear in self._hearers(protocol) for topics in ear.filters}
+        return [*asked.items(), *((topic, 0) for topic in self._sensors)]
+
+    def _begin(self, session: Session) -> None:
+        self._limit.tell(session.terms.largest)
+        self._probes = Probes(self._topics)
+        self._began_s, self._say_again = monotonic(), False
+        self._hear_sensors(session, self._sensors)
+        self._session, self._up = session, True
         self._on_up()
 
-    def _disconnected(
-        self,
-        _client: Client,
-        _userdata: object,
-        _flags: DisconnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        # A refusal ends in a disconnection too, and is the better thing to have said.
-        if reason.is_failure and self._up:
-            self._up = False
-            self._wait()
-            self._log.warning("the broker is gone", broker=self._address, reason=str(reason))
+    def _tick(self, session: Session) -> None:
+        if monotonic() - self._began_s > STANDS_AFTER_S:
+            self._limit.stands()
+        self._rights.expire(monotonic())
+        if self._say_again:
+            self._say_again = False
+            self._on_up()
+        with self._saying:
+            for publication in self._probes.due(session.room - RESERVED):
+                fit = self._limit.fit(publication)
+                if fit is not None:
+                    self._state(session, fit, probes=True)
 
+    def _end(self, session: Session) -> bool:
+        self._up = False
+        # paho takes no PUBACK that names this reason, as mosquitto's with message_size_limit does.
+        told = session.trouble is not None and session.trouble.code in (PACKET_TOO_LARGE, PROTOCOL_ERROR)
+        if told or session.protocol == V311:
+            return self._limit.cut_off(session.receipts.unanswered(), told=told)
+        return False
 
-def _hear(ear: Ear, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-    ear.heard(message.topic, bytes(message.payload), message.retain)
+    def _state(self, session: Session, publication: Publication, *, probes: bool) -> None:
+        if not probes:
+            self._send(session, publication, 0)
+            return
+        self._probes.sent(publication)
+        self._send(session, publication, 1, None if publication.retain else STALE_AFTER_S)
 
+    def _send(self, session: Session, publication: Publication, qos: int, expiry_s: int | None = None) -> Receipt:
+        self._metrics.count("mqtt_messages")
+        return session.publish(publication, qos, expiry_s)
 
-def _make_client(settings: BridgeSettings) -> Client:
-    # A fixed id, and no clean session: the broker keeps what we missed, and we what it did not confirm.
-    client = make_client(settings, f"{settings.topic_prefix}-{settings.node_id}", clean_session=False)
-    client.reconnect_delay_set(1, LONGEST_WAIT_S)
-    return client
+    def _hear_sensors(self, session: Session, topics: Iterable[str]) -> None:
+        def take(_client: Client, _userdata: object, message: MQTTMessage) -> None:
+            heard = self._sensors.get(message.topic)
+            if heard is not None and not message.retain:
+                heard(message.topic, bytes(message.payload))
+
+        for topic in topics:
+            session.hear(topic, take)
+
+    # These are called from paho's thread, too: they must not publish.
+
+    def _answered(self, receipt: Receipt) -> None:
+        if receipt.code == PACKET_TOO_LARGE:
+            self._say_again = self._limit.exceeded(packet_size(receipt.publication)) or self._say_again
+            return
+        self._rights.take(receipt)
+        self._probes.take(receipt)
+
+    def _failed(self, text: str) -> None:
+        self._metrics.error("mqtt_callback")
+        self._log.error("unforeseen error in a callback; going on", error=text)

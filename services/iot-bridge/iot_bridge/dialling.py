@@ -57,11 +57,16 @@ def make_client(
     if settings.mqtt_username:
         client.username_pw_set(settings.mqtt_username, settings.mqtt_password)
     if settings.mqtt_tls:
-        client.tls_set_context(_tls(settings))
+        client.tls_set_context(make_tls(settings))
     return client
 
 
-def _tls(settings: BridgeSettings) -> ssl.SSLContext:
+def make_tls(settings: BridgeSettings) -> ssl.SSLContext:
+    """Return what TLS connections trust and show.
+
+    Raises:
+        OperatorError: a certificate or key cannot be used.
+    """
     try:
         context = ssl.create_default_context(cafile=settings.mqtt_ca_file)
     except OSError as error:

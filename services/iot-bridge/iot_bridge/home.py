@@ -8,8 +8,10 @@ from threading import Lock
 from facewire.controls import Controls
 from facewire.health import Health
 from facewire.messages import CAMERA_NAME, FaceEvent, Tracks
-from iot_bridge.discovery import Components, Known, Node, components, device_publication, former_platforms, gone
+from iot_bridge.births import Births
+from iot_bridge.discovery import Components, Describer, Known, Node, components, former_platforms, gone
 from iot_bridge.discovery.cameras import zone_components
+from iot_bridge.packets import LARGEST
 from iot_bridge.payloads import health_publication
 from iot_bridge.people import People
 from iot_bridge.presence import CameraState
@@ -33,6 +35,7 @@ class Home:
         people: who is present.
         clock: seconds that only go forward.
         say: sends; it must not wait.
+        limit: returns the most bytes that a packet may have.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Home:
         people: People,
         clock: Callable[[], float],
         say: Callable[[Sequence[Publication]], None],
+        limit: Callable[[], int] = lambda: LARGEST,
     ) -> None:
         self.node = node
         self._make = make
@@ -54,6 +58,11 @@ class Home:
         self._services: set[str] = set()
         self._controls: Controls | None = None
         self._switched: dict[str, str] = {}
+        self._describer = Describer(limit, clock)
+        self.births = Births(clock)
+        self._undescribed: Components | None = None
+        self._unread_faces: set[str] = set()
+        self._unread_people: set[str] = set()
         self._former: dict[str, str] = {}
         self._settled_s = float("inf")
         self._lock = Lock()
@@ -88,7 +97,7 @@ class Home:
             told = [] if tracks.camera in self._cameras else self._begin(tracks.camera)
             told += self._cameras[tracks.camera].update(tracks, now_s) + self._people.update(tracks, now_s)
             if (len(self._cameras), len(self._people)) != known:
-                told.insert(0, device_publication(self.node, self._known))
+                told = self._describer.replaced(self.node, self._known, {}) + told
             self._say(told)
 
     def happen(self, event: FaceEvent, entry_id: str = "") -> None:
@@ -100,12 +109,19 @@ class Home:
 
     def tick(self) -> None:
         """Let time pass."""
+        if self.births.due():
+            self.say_everything()
         with self._lock:
             now_s = self._clock()
-            told = [said for camera in self._cameras.values() for said in camera.tick(now_s)]
+            told = self._replacements()
+            told += [said for camera in self._cameras.values() for said in camera.tick(now_s)]
             told += self._people.tick(now_s)
             for key in self._people.old(datetime.now(UTC), now_s):
                 told += self._forget_person(key)
+            if self._undescribed is not None:
+                were, self._undescribed = self._undescribed, None
+                told += self._replaced(were)
+            told += self._describer.tick(self.node, self._known, self._former)
             if now_s >= self._settled_s:
                 self._settled_s = float("inf")
                 told += self._farewell(gone(self._former, components(self.node, self._known)))
@@ -153,8 +169,8 @@ class Home:
         """Take in the last face that an earlier run told of a camera."""
         self.remember(camera)
         with self._lock:
-            if camera in self._cameras:
-                self._cameras[camera].remember_face(payload)
+            if camera in self._cameras and not self._cameras[camera].remember_face(payload):
+                self._unread_faces.add(camera)
 
     def remember_zone(self, camera: str, zone: str) -> None:
         """Take in a zone of which an earlier run left a state behind: one that is no more is erased."""
@@ -170,7 +186,8 @@ class Home:
         with self._lock:
             before = self._known
             if payload:
-                self._people.remember(key, payload, self._clock())
+                if not self._people.remember(key, payload, self._clock()):
+                    self._unread_people.add(key)
             else:
                 # The broker has forgotten them already. To tell it would be heard here too, and go round for ever
                 # while they stand before a camera and are added again.
@@ -181,7 +198,13 @@ class Home:
         """Take in how an earlier run, perhaps of another release, described the device: what is no more is removed."""
         with self._lock:
             self._former = former_platforms(payload)
+            self._describer.remember_device()
             self._settled_s = self._clock() + SETTLED_AFTER_S
+
+    def remember_entity(self, topic: str) -> None:
+        """Take in where an earlier run described a single entity."""
+        with self._lock:
+            self._describer.remember_entity(topic)
 
     def mark(self, zones: Mapping[str, Sequence[str]]) -> None:
         """Take in the zones of each camera: what is no more is removed, and then what was said of it erased."""
@@ -209,27 +232,37 @@ class Home:
             online = Publication(self.node.topics.availability, b"online", retain=True)
             self._switched.clear()
             told += self._people.retained() + self._switches()
-            self._say([device_publication(self.node, self._known), online, *self._health, *told])
+            self._say([*self._describer.everything(self.node, self._known), online, *self._health, *told])
 
     @property
     def _known(self) -> Known:
         return Known(frozenset(self._cameras), self._people.named, self._backends)
 
+    def _replacements(self) -> list[Publication]:
+        """Return what takes the place of states that somebody has put there and nobody can read."""
+        told = [self._cameras[camera].face() for camera in self._unread_faces if camera in self._cameras]
+        told += [self._people.state(key) for key in self._unread_people]
+        self._unread_faces.clear()
+        self._unread_people.clear()
+        return told
+
     def _described(self, before: Known) -> list[Publication]:
         """Describe the device, if something is new."""
-        return [] if self._known == before else self._replaced(components(self.node, before))
+        if self._known == before:
+            return []
+        if self._undescribed is None and self._describer.may_describe():
+            return self._replaced(components(self.node, before))
+        # What else changes until the next tick is described with it.
+        self._undescribed = self._undescribed or components(self.node, before)
+        return []
 
     def _replaced(self, were: Components) -> list[Publication]:
         """Describe the device as it is now; what is no more of what it was is first named by its platform alone."""
-        now = self._known
-        leaving = gone({key: entity["p"] for key, entity in were.items()}, components(self.node, now))
-        return self._farewell(leaving) or [device_publication(self.node, now)]
+        leaving = gone({key: entity["p"] for key, entity in were.items()}, components(self.node, self._known))
+        return self._describer.replaced(self.node, self._known, leaving)
 
     def _farewell(self, leaving: Components) -> list[Publication]:
-        if not leaving:
-            return []
-        now = self._known
-        return [device_publication(self.node, now, leaving), device_publication(self.node, now)]
+        return self._describer.replaced(self.node, self._known, leaving) if leaving else []
 
     def _switches(self) -> list[Publication]:
         if self._controls is None:
@@ -240,8 +273,9 @@ class Home:
         return [Publication(topic, text.encode(), retain=True) for topic, text in changed.items()]
 
     def _add(self, camera: str) -> list[Publication]:
+        before = self._known
         told = self._begin(camera)
-        return [device_publication(self.node, self._known), *told]
+        return [*self._described(before), *told]
 
     def _begin(self, camera: str) -> list[Publication]:
         state = self._cameras[camera] = self._make(camera)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from iot_bridge.broker import Ear
 from iot_bridge.commands import Commands
+from iot_bridge.hearing import Ear
 from iot_bridge.home import Home
 from iot_bridge.topics import Topics
 
@@ -14,9 +14,10 @@ def ears(home: Home, commands: Commands) -> list[Ear]:
     """Return all that is listened for: Home Assistant's start, what an earlier run left behind, and commands."""
     node, topics = home.node, home.node.topics
 
-    def born(_topic: str, payload: bytes, _kept: bool) -> None:  # noqa: FBT001  as the broker says it
-        if payload == b"online":
-            home.say_everything()
+    def born(_topic: str, payload: bytes, kept: bool) -> None:  # noqa: FBT001  as the broker says it
+        # Who was born before we came is told everything as we come.
+        if payload == b"online" and not kept:
+            home.births.hear()
 
     def person(topic: str, payload: bytes, kept: bool) -> None:  # noqa: FBT001  as the broker says it
         if kept or not payload:
@@ -28,6 +29,7 @@ def ears(home: Home, commands: Commands) -> list[Ear]:
         _memory(topics.any_zone, lambda topic, _: _remember_zone(home, topics, topic)),
         _memory(topics.any_last_face, lambda topic, payload: home.remember_face(topics.camera(topic), payload)),
         _memory(node.config_topic, lambda _, payload: home.remember_description(payload)),
+        _memory(node.any_entity_config, lambda topic, _: home.remember_entity(topic)),
         Ear((topics.any_person,), person),
         # Not kept for us while we are away: whoever commands sees that nothing was switched, and may think again.
         Ear(topics.any_command, commands.hear, qos=0),

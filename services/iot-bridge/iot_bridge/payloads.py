@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,6 +19,9 @@ from iot_bridge.version import installed
 NS_PER_S = 1_000_000_000
 NO_ENTRY = (0, 0)
 ENTRY_ID = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
+LONGEST_NAME = 128
+LARGEST_STORED_BYTES = 4096
+TOLERANCE_NS = 60 * NS_PER_S
 
 
 def packed(fields: dict[str, Any]) -> bytes:
@@ -51,7 +54,18 @@ def event_publications(event: FaceEvent, topics: Topics) -> list[Publication]:
     told = Publication(topics.of(event.camera, "event"), packed(event_fields(event)))
     if event.snapshot is None:
         return [told]
-    return [Publication(topics.of(event.camera, "snapshot"), event.snapshot, retain=True), told]
+    return [picture_publication(topics.of(event.camera, "snapshot"), event.snapshot, retain=True), told]
+
+
+def picture_publication(topic: str, picture: bytes, *, retain: bool = False) -> Publication:
+    """Return the message of a JPEG, which is made smaller where the broker takes less."""
+
+    def shrink(most_bytes: int) -> bytes | None:
+        from iot_bridge import stills  # noqa: PLC0415  who wants no pictures does without Pillow
+
+        return stills.shrunk(picture, most_bytes)
+
+    return Publication(topic, picture, retain, shrink)
 
 
 def when(at_ns: int) -> str:
@@ -86,13 +100,34 @@ def remembered_entry(payload: bytes) -> tuple[int, int]:
         return NO_ENTRY
 
 
+class StoredFace(msgspec.Struct, frozen=True):
+    """A last face as a broker keeps it; whoever may publish there can have put anything in its place."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+    at: Annotated[str, msgspec.Meta(max_length=64)]
+    at_ns: Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]
+    track_id: Annotated[int, msgspec.Meta(ge=0)]
+    similarity: Annotated[float, msgspec.Meta(ge=-1, le=1)] | None
+    entry_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+def is_plausible(at_ns: int, now_ns: int) -> bool:
+    """Say whether something may have happened at a time: not later than now, but for clocks that differ a little."""
+    return at_ns <= now_ns + TOLERANCE_NS
+
+
 def remembered_face(payload: bytes) -> tuple[int, str] | None:
     """Return when a face was named by what `last_face` said, and the same text; None if it is no such text."""
-    try:
-        at_ns: Any = json.loads(payload)["at_ns"]
-        return int(at_ns), payload.decode()
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    if len(payload) > LARGEST_STORED_BYTES:
         return None
+    try:
+        stored = msgspec.json.decode(payload, type=StoredFace)
+        fields = {**msgspec.to_builtins(stored), "at": when(stored.at_ns)}
+        if not stored.entry_id:
+            del fields["entry_id"]
+    except (ValueError, OverflowError, OSError, RecursionError):
+        return None
+    return stored.at_ns, packed(fields).decode()
 
 
 def faces_publication(tracks: Tracks, topics: Topics) -> Publication:
@@ -111,7 +146,22 @@ def faces_publication(tracks: Tracks, topics: Topics) -> Publication:
         if track.state != "tentative"
     ]
     fields = {"camera": tracks.camera, "seq": tracks.seq, "captured_ns": tracks.captured_ns, "faces": faces}
-    return Publication(topics.of(tracks.camera, "faces"), packed(fields))
+
+    def shrink(most_bytes: int) -> bytes:
+        # The largest faces are nearest.
+        rest = sorted(faces, key=lambda face: _area(face["xyxy"]), reverse=True)
+        while len(smaller := packed({**fields, "faces": rest, "left_out": len(faces) - len(rest)})) > most_bytes:
+            rest = rest[: len(rest) * 3 // 4]
+            if not rest:
+                break
+        return smaller
+
+    return Publication(topics.of(tracks.camera, "faces"), packed(fields), shrink=shrink)
+
+
+def _area(xyxy: Sequence[float]) -> float:
+    left, top, right, bottom = xyxy
+    return (right - left) * (bottom - top)
 
 
 def health_publication(healths: Sequence[Health], known: Iterable[str], topics: Topics) -> Publication:
@@ -132,4 +182,11 @@ def health_publication(healths: Sequence[Health], known: Iterable[str], topics: 
         "temperature_c": max((each["hottest_c"] for each in figures if "hottest_c" in each), default=None),
         "services": services,
     }
-    return Publication(topics.health, packed(fields), retain=True)
+
+    def shrink(most_bytes: int) -> bytes:
+        # What ails a service matters more than its figures.
+        ails = {name: {key: each[key] for key in ("healthy", "waiting_for")} for name, each in services.items()}
+        smaller = packed({**fields, "services": ails})
+        return smaller if len(smaller) <= most_bytes else packed({**fields, "services": {}})
+
+    return Publication(topics.health, packed(fields), retain=True, shrink=shrink)

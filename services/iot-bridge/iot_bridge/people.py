@@ -1,23 +1,22 @@
 """Decide who is present: the people whom some camera has recognised."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Literal
 
-from facewire.clock import AHEAD_S
+import msgspec
+
 from facewire.messages import CAMERA_NAME, Tracks
 from facewire.names import name_key
-from iot_bridge.payloads import packed, when
+from iot_bridge.payloads import LARGEST_STORED_BYTES, LONGEST_NAME, NS_PER_S, is_plausible, packed, when
 from iot_bridge.topics import Publication, Topics
 
 MOST_PEOPLE = 200
 LONGEST_SLUG = 32
-LONGEST_NAME = 128
 CLOCK_SET_FROM_YEAR = 2000
 
 
@@ -109,22 +108,35 @@ class People:
             said for key, person in self._people.items() for said in self._say(key, person, now_s)
         ]
 
-    def remember(self, key: str, payload: bytes, now_s: float) -> None:
-        """Take in what an earlier run said of somebody; who was present then must be seen soon to be so still."""
-        person = _remembered(payload)
-        if person is None or key != key_of(person.name) or key in self._people or len(self._people) >= MOST_PEOPLE:
-            return
-        if datetime.fromisoformat(person.seen_at) > self._wall() + timedelta(seconds=AHEAD_S):
-            # By a clock that was set back since.
-            person.seen_at = self._wall().isoformat(timespec="milliseconds")
+    def remember(self, key: str, payload: bytes, now_s: float) -> bool:
+        """Take in what an earlier run said of somebody; who was present then must be seen soon to be so still.
+
+        Returns whether it was the state of a person, at a time that may be.
+        """
+        person = _remembered(payload, self._wall())
+        if person is None or key != key_of(person.name):
+            return False
+        if key in self._people or len(self._people) >= MOST_PEOPLE:
+            return True
         if self._keys.setdefault(name_key(person.name), key) != key:
             # Another spelling of somebody who is known: the broker forgets it with the next tick.
             self._doubled.append(key)
-            return
+            return True
         person.noted_s, person.age = now_s, _age(person.seen_at, self._wall())
         if person.said["presence"] == "ON":
             person.seen_s[person.camera] = now_s
         self._people[key] = person
+        told: dict[str, str] = msgspec.json.decode(payload)
+        return person.said.items() <= told.items()
+
+    def state(self, key: str) -> Publication:
+        """Return what was last said of somebody, or what erases their topic if nothing was."""
+        person = self._people.get(key)
+        return (
+            Publication(self._topics.person(key), b"", retain=True)
+            if person is None
+            else self._publication(key, person)
+        )
 
     def old(self, now: datetime, now_s: float) -> set[str]:
         """Return the keys of people whose retention has ended.
@@ -171,13 +183,26 @@ def _age(seen_at: str, now: datetime) -> timedelta:
     return timedelta() if at.year < CLOCK_SET_FROM_YEAR else max(timedelta(), now - at)
 
 
-def _remembered(payload: bytes) -> _Person | None:
+class _Stored(msgspec.Struct, frozen=True):
+    """A person's state as a broker keeps it; whoever may publish there can have put anything in its place."""
+
+    name: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+    presence: Literal["ON", "OFF"]
+    camera: str
+    at: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+def _remembered(payload: bytes, now: datetime) -> _Person | None:
+    if len(payload) > LARGEST_STORED_BYTES:
+        return None
     try:
-        fields: Any = json.loads(payload)
-        name, presence, camera, at = (str(fields[key]) for key in ("name", "presence", "camera", "at"))
-        zone = datetime.fromisoformat(at).tzinfo
-    except (ValueError, TypeError, KeyError, RecursionError):
+        stored = msgspec.json.decode(payload, type=_Stored)
+        seen_at = datetime.fromisoformat(stored.at)
+        if seen_at.tzinfo is None or not CAMERA_NAME.fullmatch(stored.camera):
+            return None
+        now_ns, seen_ns = (round(each.timestamp() * NS_PER_S) for each in (now, seen_at))
+    except (ValueError, OverflowError, OSError, RecursionError):
         return None
-    if zone is None or presence not in ("ON", "OFF") or not CAMERA_NAME.fullmatch(camera) or len(name) > LONGEST_NAME:
-        return None
-    return _Person(name, at, camera, said={"name": name, "presence": presence, "camera": camera, "at": at})
+    # Else somebody of the year 9999 would never be forgotten.
+    at = stored.at if is_plausible(seen_ns, now_ns) else when(now_ns)
+    return _Person(stored.name, at, stored.camera, said={**msgspec.to_builtins(stored), "at": at})

@@ -107,17 +107,22 @@ class CameraState:
         self._face_ns, self._face_entry = event.at_ns, entry
         return self._say("last_face", last_face(event, entry_id))
 
-    def remember_face(self, payload: bytes) -> None:
-        """Take in the last face that an earlier run published."""
+    def remember_face(self, payload: bytes) -> bool:
+        """Take in the last face that an earlier run told; returns whether it was one."""
         found = remembered_face(payload)
         # What this run has published already is later, whatever a clock of then says.
         if found is not None and not self._face_ns:
             self._face_ns, self._said["last_face"] = found
             self._face_entry = remembered_entry(payload)
+        return found is not None
 
     def _is_later(self, at_ns: int) -> bool:
         """Tell whether an event is later than the last face. A last face in the future is outdated."""
         return at_ns > self._face_ns or age_s(self._face_ns, self._wall_ns()) == inf
+
+    def face(self) -> Publication:
+        """Return the last face that was told, or what erases its topic if none was."""
+        return self._publication("last_face", self._said.get("last_face", ""))
 
     def mark(self, zones: Sequence[str]) -> list[Publication]:
         """Take in which zones there are now; returns what makes the broker forget those that are no more."""

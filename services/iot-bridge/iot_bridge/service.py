@@ -12,7 +12,7 @@ from facewire.controls import LOOK_EVERY_S, read, write
 from facewire.groups import GroupReader
 from facewire.link import RedisAwayError
 from facewire.lookup import newest_frame
-from facewire.messages import FaceEvent, Tracks
+from facewire.messages import Tracks
 from facewire.roster import read_health
 from facewire.service import Service
 from facewire.streams import StreamReader, camera_names
@@ -20,12 +20,12 @@ from iot_bridge.broker import Broker
 from iot_bridge.commands import Commands
 from iot_bridge.event_age import age_s
 from iot_bridge.home import Home
-from iot_bridge.payloads import event_publications
+from iot_bridge.payloads import picture_publication
 from iot_bridge.presence import SILENT_AFTER_S
 from iot_bridge.rules.performing import Performer
+from iot_bridge.sending import EventSender
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.switches import AS_IT_IS
-from iot_bridge.topics import Publication
 
 HEALTH_EVERY_S = 10.0
 TICK_S = 1.0
@@ -34,23 +34,11 @@ TICK_S = 1.0
 def run_events(
     service: Service[BridgeSettings], events: GroupReader, broker: Broker, home: Home, performer: Performer
 ) -> None:
-    """Send each event with what rules say over MQTT, and acknowledge it once the broker has all of it."""
-
-    def turn_off() -> None:
-        if broker.is_up:
-            performer.turn_off(lambda messages: broker.deliver(messages, service.stop), service.stop)
-
-    for delivery in events.deliveries(service.stop, turn_off):
-        if isinstance(delivery.message, FaceEvent):
-            # Rules are asked only when the broker is there: it may be too late to turn on a light by then.
-            if not broker.wait_until_up(service.stop):
-                return
-            home.happen(delivery.message, delivery.entry_id.decode())
-            done = performer.prepare(delivery.message, service.stop)
-            if not broker.deliver([*event_publications(delivery.message, home.node.topics), *done], service.stop):
-                return
-            service.metrics.handled(delivery.message.camera, delivery.message.at_ns)
-        events.ack(delivery, service.stop)
+    """Send each event with the messages of rules, and acknowledge it once the broker has taken it."""
+    sender = EventSender(service, events, broker, home, performer)
+    for delivery in events.deliveries(service.stop, sender.between):
+        if not sender.take(delivery):
+            return
 
 
 def run_tracks(service: Service[BridgeSettings], tracks: StreamReader, home: Home) -> None:
@@ -109,7 +97,7 @@ def run_stills(service: Service[BridgeSettings], home: Home, broker: Broker) -> 
         for camera in home.cameras if due else changed.intersection(home.cameras):
             picture = hidden_still() if camera in private else newest_still(service, camera)
             if picture is not None:
-                broker.say([Publication(home.node.topics.of(camera, "still"), picture)])
+                broker.say([picture_publication(home.node.topics.of(camera, "still"), picture)])
 
 
 def hidden_still() -> bytes:

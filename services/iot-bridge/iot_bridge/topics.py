@@ -1,15 +1,25 @@
 """Name every topic of one node: `facewire/<node>/...` (the tree is in the README)."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One MQTT message to send."""
+    """One MQTT message to send.
+
+    Args:
+        topic: the topic.
+        payload: the payload.
+        retain: whether the broker keeps it for later subscribers.
+        shrink: returns a payload of at most so many bytes; None if there is none. Without it a message above the
+            broker's limit is dropped.
+    """
 
     topic: str
     payload: bytes
     retain: bool = False
+    shrink: Callable[[int], bytes | None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

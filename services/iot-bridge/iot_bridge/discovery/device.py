@@ -1,6 +1,7 @@
 """Put the device message together from its parts."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,16 @@ from iot_bridge.discovery.people import person_components
 from iot_bridge.payloads import packed
 from iot_bridge.topics import Publication
 from iot_bridge.version import installed
+
+MOST_COMPONENTS = 5000
+KEY = re.compile(r"[a-zA-Z0-9_.-]{1,256}")
+PLATFORMS = frozenset(
+    {
+        *("binary_sensor", "button", "camera", "device_automation", "event", "image", "lock"),
+        *("number", "select", "sensor", "switch", "text", "update"),
+    }
+)
+"""Those that some release has described."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +71,32 @@ def device_publication(node: Node, known: Known, farewell: Components | None = N
         known: what there is.
         farewell: components that Home Assistant shall forget.
     """
+    fields = {**device_fields(node), "cmps": components(node, known) | (farewell or {}), **common_fields(node)}
+    return Publication(node.config_topic, packed(fields), retain=True)
+
+
+def farewell_publication(node: Node, farewell: Components) -> Publication:
+    """Make Home Assistant forget components of a device that is described no more."""
+    fields = {**device_fields(node), "cmps": farewell, **common_fields(node)}
+    return Publication(node.config_topic, packed(fields))
+
+
+def device_fields(node: Node) -> dict[str, Any]:
+    """Return the device and the origin of a description."""
     version = installed()
-    fields = {
+    return {
         "dev": {"ids": [node.object_id], "name": node.name, "mf": "facewire", "mdl": "facewire", "sw": version},
         "o": {"name": "facewire", "sw": version},
-        "cmps": components(node, known) | (farewell or {}),
-        "avty": [{"t": node.topics.availability}],
-        "avty_mode": "all",
-        "qos": 1,
     }
-    return Publication(node.config_topic, packed(fields), retain=True)
+
+
+def common_fields(node: Node) -> dict[str, Any]:
+    """Return the settings that entities share unless they have their own."""
+    return {"avty": [{"t": node.topics.availability}], "avty_mode": "all", "qos": 1}
+
+
+def _is_ours(key: str, platform: object) -> bool:
+    return KEY.fullmatch(key) is not None and isinstance(platform, str) and platform in PLATFORMS
 
 
 def former_platforms(payload: bytes) -> dict[str, str]:
@@ -77,7 +104,10 @@ def former_platforms(payload: bytes) -> dict[str, str]:
     try:
         message: Any = json.loads(payload)
         described = message["cmps"].items()
-        # Whatever has nothing but its platform is removed already.
-        return {key: component["p"] for key, component in described if len(component) > 1}
+        if len(described) > MOST_COMPONENTS:
+            return {}
+        # Whatever has nothing but its platform is removed already. Home Assistant takes no message that holds a
+        # platform which it does not know.
+        return {key: each["p"] for key, each in described if len(each) > 1 and _is_ours(key, each["p"])}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}

@@ -40,6 +40,11 @@ class Node:
         return f"{self.discovery_prefix}/device/{self.object_id}/config"
 
     @property
+    def any_entity_config(self) -> str:
+        """Match where single entities of this device are described."""
+        return f"{self.discovery_prefix}/+/{self.object_id}/+/config"
+
+    @property
     def birth_topic(self) -> str:
         """Where Home Assistant says that it has started."""
         return f"{self.discovery_prefix}/status"

@@ -14,6 +14,7 @@ from iot_bridge.locks.payloads import decision_publication
 from iot_bridge.locks.topics import listened
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication, Topics
+from iot_bridge.troubles import dialling
 
 ANSWERS_WITHIN_S = 0.5
 CONFIRMS_WITHIN_S = 2.0
@@ -122,7 +123,7 @@ class LockLine:
         try:
             is_up = connection.open()
         except (OSError, ValueError) as error:
-            self._note(str(error))
+            self._note(str(dialling(error, self._settings)))
             return False
         try:
             if not is_up:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from iot_bridge.http_post import PostError, post
+from iot_bridge.packets import LARGEST, packet_size
 from iot_bridge.payloads import packed
 from iot_bridge.speech.programs import ProgramError, Programs
 from iot_bridge.speech.sounds import Sound, write_wav
@@ -63,18 +64,23 @@ class Mqtt:
         topics: the bridge's own.
         is_up: says whether the broker is there.
         say: sends what need not arrive.
+        largest: returns the most bytes that a packet may have.
     """
 
     topics: Topics
     is_up: Callable[[], bool]
     say: Callable[[Sequence[Publication]], None]
+    largest: Callable[[], int] = lambda: LARGEST
 
     def play(self, said: Utterance, sound: Sound) -> None:
         """Send both; never retained, since who comes later was not greeted."""
         if not self.is_up():
             raise OutletError("the broker is away")
         told = Publication(self.topics.said, packed(described(said)))
-        self.say([told, Publication(self.topics.wav, write_wav(sound))])
+        wav = Publication(self.topics.wav, write_wav(sound))
+        self.say([told, wav])
+        if packet_size(wav) > self.largest():
+            raise OutletError(f"the sound is larger than the {self.largest()} bytes that the broker takes")
 
 
 @dataclass(frozen=True, slots=True)

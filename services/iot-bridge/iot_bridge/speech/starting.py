@@ -67,7 +67,7 @@ def _outlet(settings: BridgeSettings, programs: Programs, broker: Broker, topics
         case "webhook":
             return Webhook(settings.speech_webhook_url)
         case _:
-            return Mqtt(topics, lambda: broker.is_up, broker.say)
+            return Mqtt(topics, lambda: broker.is_up, broker.say, lambda: broker.largest_packet)
 
 
 def _described(settings: BridgeSettings, engines: Engines) -> str:
