@@ -60,6 +60,14 @@ def display_name(text: str) -> str:
     return shown
 
 
+def is_valid_name(text: str) -> bool:
+    """Tell whether a name has a display form."""
+    try:
+        return bool(display_name(text))
+    except InvalidNameError:
+        return False
+
+
 @lru_cache(maxsize=SPELLINGS_KEPT)
 def name_key(text: str) -> str:
     """Return the comparison key of a name: Unicode's NFKC_Casefold with single blanks."""
@@ -122,7 +130,7 @@ def _named(track: Track, invalid: list[InvalidNameError]) -> Track:
         person = _normalised(track.identity)
     except InvalidNameError as error:
         invalid.append(error)
-        return replace(track, identity=None)
+        return track
     return track if person is track.identity else replace(track, identity=person)
 
 

@@ -18,7 +18,7 @@ from web.app import SERVICES, create_app
 from web.live import LiveView
 from web.settings import WebSettings
 
-from facewire import keys
+from facewire import clock, keys
 from facewire.controls import Controls
 from facewire.heartbeat import Heartbeat
 from facewire.link import Link, connect
@@ -120,6 +120,10 @@ def test_a_heartbeat_that_is_old_is_not_healthy(client: FlaskClient, tmp_path: P
     capture = services(client)["capture"]
     assert not capture["healthy"]
     assert capture["age_s"] == pytest.approx(60, abs=5)
+    # A clock that was set back makes no dead service live.
+    ages = {"at_s": str(time.time() + 7200), "steady_s": str(clock.steady_s() - 60)}
+    connect(bus_url).hset("health:capture:1", mapping=ages)
+    assert services(client)["capture"]["silent"]
 
 
 def test_a_camera_tells_what_is_marked_in_its_picture(client: FlaskClient, lost: FlaskClient) -> None:

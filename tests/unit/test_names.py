@@ -13,7 +13,7 @@ from facewire.keys import FIELD
 from facewire.log import open_log
 from facewire.messages import FaceEvent, Identity, Person, Track, Tracks
 from facewire.metrics import Metrics
-from facewire.names import InvalidNameError, Spellings, display_name, name_key, nearest_name
+from facewire.names import InvalidNameError, Spellings, display_name, is_valid_name, name_key, nearest_name
 from tests.unit.messages import EVENT, TRACK
 
 ZOE = "Zo\u00eb"
@@ -129,7 +129,9 @@ def test_names_are_normalised_where_messages_come_in(metrics: Metrics) -> None:
     named = Tracks("door", 1, 1, tuple(_track(number, person) for number, person in ((1, bad), (2, Person("Ada ", 1)))))
     seen = read(named)
     assert isinstance(seen, Tracks)
-    assert [track.identity for track in seen.tracks] == [None, Person("Ada", 1)]
+    # A face stays, whatever its name: nobody is made of it.
+    assert [track.identity for track in seen.tracks] == [bad, Person("Ada", 1)]
+    assert not is_valid_name(bad.name)
     assert refused("empty_name") == 2
     assert read(EVENT) == EVENT
 

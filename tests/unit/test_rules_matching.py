@@ -219,6 +219,7 @@ def test_a_sensor_is_believed_for_an_hour() -> None:
     moment = senses.moment(EVENT, book)
     assert moment.lux == {SENSOR: 4.0}
     # 2023-11-14 22:13:20 UTC.
+    assert moment.local is not None
     assert (moment.local.isoformat(timespec="seconds"), moment.sun_up) == ("2023-11-14T23:13:20+01:00", False)
     now[0] = 3601
     assert senses.moment(EVENT, book).lux == {}

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from facewire.messages import CAMERA_NAME, Tracks
-from facewire.names import name_key
+from facewire.names import is_valid_name, name_key
 from iot_bridge.payloads import LARGEST_STORED_BYTES, LONGEST_NAME, NS_PER_S, is_plausible, packed, when
 from iot_bridge.topics import Publication, Topics
 
@@ -88,7 +88,7 @@ class People:
         """Take in the tracks of a frame; returns what is new."""
         names = {track.identity.name for track in tracks.tracks if track.identity and track.state != "tentative"}
         changes = []
-        for name in sorted(names):
+        for name in sorted(filter(is_valid_name, names)):
             key = self._keys.get(name_key(name)) or key_of(name)
             if key not in self._people and len(self._people) >= MOST_PEOPLE:
                 continue

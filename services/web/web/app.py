@@ -100,10 +100,10 @@ def _cameras(app: Flask, bus: Link, layouts: Callable[[], Layouts], controls: Ca
 
 
 def _told(health: Health) -> dict[str, Any]:
-    # Of another host's clock nothing is known but what is on the wall.
     now = clock.now()
-    same = clock.same_boot(health.boot, now)
-    age_s = health.age_s(now) if same else max(0.0, now.wall_s - health.at_s)
+    # A wall clock that was set back hides an old heartbeat; one that was set ahead makes a new one old until the next.
+    steady_age_s = health.age_s(now) if clock.same_boot(health.boot, now) else 0.0
+    age_s = max(0.0, steady_age_s, now.wall_s - health.at_s)
     return {
         "service": health.service,
         "instance": health.instance,
