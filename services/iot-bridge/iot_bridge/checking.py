@@ -25,7 +25,9 @@ def check(arguments: Sequence[str]) -> int:
         print(line)  # noqa: T201
     zone = settings.tz or "this host's"
     count = len(book.rules)
-    print(f"{path or settings.rules_file}: {count} rule{'' if count == 1 else 's'}; times are {zone}")  # noqa: T201
+    # A path may hold bytes that are no text.
+    shown = str(path or settings.rules_file).encode(errors="replace").decode()
+    print(f"{shown}: {count} rule{'' if count == 1 else 's'}; times are {zone}")  # noqa: T201
     return 0
 
 
