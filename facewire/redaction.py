@@ -32,7 +32,8 @@ def remember(*secrets: str) -> None:
 
 def remember_address(text: str) -> None:
     """Take note of the secret parts of each address in a text: password, path, query and fragment."""
-    for part in re.split(r"\s|,(?=[\w -]+=)", text):
+    # Once as a whole: a password may hold what else would end an address.
+    for part in (text, *re.split(r"\s|,(?=[\w -]+=)", text)):
         _scheme, separator, rest = part.partition("://")
         rest = rest if separator else part
         userinfo, at, _ = rest.rpartition("@")

@@ -30,7 +30,9 @@ def check(arguments: Sequence[str]) -> int:
         print(hint, file=sys.stderr)  # noqa: T201
         zone = "unknown"
     count = len(book.rules)
-    print(f"{path or settings.rules_file}: {count} rule{'' if count == 1 else 's'}; times are {zone}")  # noqa: T201
+    # A path may hold bytes that are no text.
+    shown = str(path or settings.rules_file).encode(errors="replace").decode()
+    print(f"{shown}: {count} rule{'' if count == 1 else 's'}; times are {zone}")  # noqa: T201
     return OPERATOR_ERROR if hint else 0
 
 

@@ -67,7 +67,7 @@ PROGRAMS_NEED = ("PATH", "HOME", "TMPDIR", "ALSA_CONFIG_PATH", "XDG_RUNTIME_DIR"
 class BridgeSettings(LayoutSettings):
     """Settings of the bridge; see its README."""
 
-    mqtt_host: Annotated[str, Told(BROKER, "192.168.1.10", "address")] = "127.0.0.1"
+    mqtt_host: Annotated[str, Told(BROKER, "192.168.1.10", "address")] = field(default="127.0.0.1", repr=False)
     """Host or path alone, once the settings are made: what else MQTT_HOST says is in the fields that follow."""
     mqtt_port: Annotated[int, Told(PORT, 1883)] = 1883
     mqtt_username: Annotated[str, Told(String(), "facewire")] = field(default="", repr=False)
