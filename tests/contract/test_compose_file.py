@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -143,3 +144,19 @@ def test_only_the_bridge_has_the_door_to_the_broker() -> None:
         if any(volume.get("source") == "mqtt-socket" for volume in service.get("volumes", []))
     }
     assert having == {"mqtt", "iot-bridge"}
+
+
+@pytest.mark.parametrize(("server", "factor"), [("bus", 1.25), ("store", 2.0)])
+def test_a_redis_servers_own_limit_leaves_room_below_its_containers(server: str, factor: float) -> None:
+    # Where the container's limit is ignored its own must hold; a file that is written anew, or loaded, needs more.
+    conf = (ROOT / "config" / "redis" / f"{server}.conf").read_text(encoding="utf-8")
+    (limit_mb,) = re.findall(r"^maxmemory (\d+)mb$", conf, re.MULTILINE)
+    assert re.findall(r"^maxmemory-policy (\w+)$", conf, re.MULTILINE) == ["noeviction"]
+    container_bytes = int(config("docker-compose.yml")["services"][server]["mem_limit"])
+    assert container_bytes >= factor * int(limit_mb) * 2**20
+
+
+def test_the_store_starts_with_what_repairs_its_files() -> None:
+    store = config("docker-compose.yml")["services"]["store"]
+    assert store["command"] == ["sh", "/etc/redis/start-store", "/data"]
+    assert os.access(ROOT / "config" / "redis" / "start-store", os.X_OK)

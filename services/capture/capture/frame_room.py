@@ -95,14 +95,13 @@ class FrameRoom:
             self._tell(camera, kept)
 
     def _tell(self, camera: str, kept: int) -> None:
-        before = self._refused.pop(camera, "")
-        if kept:
-            if before:
-                self._log.info("camera admitted: the bus has room again", camera=camera, frames=kept)
-            return
-        self._refused[camera] = _why(self._demands[camera])
-        if not before and self._seldom.due(camera, self._clock()):
-            self._log.warning("camera refused", camera=camera, why=self._refused[camera])
+        before = self._refused.get(camera, "")
+        now = "" if kept else _why(self._demands[camera])
+        self._refused[camera] = now
+        if before and not now:
+            self._log.info("camera admitted: the bus has room again", camera=camera, frames=kept)
+        elif now and not before and self._seldom.due(camera, self._clock()):
+            self._log.warning("camera refused", camera=camera, why=now)
 
 
 def _why(demand: Demand) -> str:
