@@ -14,7 +14,7 @@ from facewire.metrics import Metrics
 from iot_bridge.connecting import Connector
 from iot_bridge.dialling import address_of, make_tls
 from iot_bridge.hearing import Ear
-from iot_bridge.limits import PacketLimit
+from iot_bridge.limits import SUSPECT_BYTES, PacketLimit
 from iot_bridge.packets import packet_size
 from iot_bridge.probes import Probes
 from iot_bridge.receipts import Receipt
@@ -111,8 +111,9 @@ class Broker:
             for publication in publications:
                 fit = self._limit.fit(publication)
                 if fit is not None:
-                    probes = self._probes.wants(fit) and session.room > RESERVED
-                    self._state(session, fit, probes=probes)
+                    # What is large may be refused for its size though its topic is not.
+                    probes = self._probes.wants(fit) or (fit.retain and packet_size(fit) > SUSPECT_BYTES)
+                    self._state(session, fit, probes=probes and session.room > RESERVED)
 
     def wait_until_up(self, until: Event) -> bool:
         """Wait until the broker is there; False if `until` was set first."""

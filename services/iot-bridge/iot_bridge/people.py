@@ -100,7 +100,8 @@ class People:
         if person.said["presence"] == "ON":
             person.seen_s[person.camera] = now_s
         self._people[key] = person
-        return person.said.items() <= msgspec.json.decode(payload).items()
+        stored: dict[str, object] = msgspec.json.decode(payload)
+        return stored["at"] == person.seen_at
 
     def state(self, key: str) -> Publication:
         """Return what was last said of somebody, or what erases their topic if nothing was."""
