@@ -177,9 +177,14 @@ class Broker:
                 if session.ended.is_set():
                     break
             unsent = waiting[len(receipts) :]
-            again = [each.publication for each in receipts if each.code in (None, PACKET_TOO_LARGE)]
+            again = [each.publication for each in receipts if self._is_to_be_sent_again(each)]
             waiting = again + unsent
         return True
+
+    def _is_to_be_sent_again(self, receipt: Receipt) -> bool:
+        # What was too large is sent again only if it is smaller then.
+        too_large = packet_size(receipt.publication) > self._limit.largest
+        return receipt.code is None or (receipt.code == PACKET_TOO_LARGE and too_large)
 
     def _run(self) -> None:
         self._connector.run(self._stopping, self._subscriptions, self._begin, self._tick, self._end)
@@ -223,10 +228,10 @@ class Broker:
 
     def _end(self, session: Session) -> bool:
         self._up = False
-        # paho takes no PUBACK that names this reason, as mosquitto's with message_size_limit does.
-        told = session.trouble is not None and session.trouble.code in (PACKET_TOO_LARGE, PROTOCOL_ERROR)
-        if told or session.protocol == V311:
-            return self._limit.cut_off(session.receipts.unanswered(), told=told)
+        code = session.trouble.code if session.trouble is not None else 0
+        # paho takes no PUBACK that names a message as too large, as mosquitto's with message_size_limit does.
+        if session.protocol == V311 or code in (PACKET_TOO_LARGE, PROTOCOL_ERROR):
+            return self._limit.cut_off(session.receipts.unanswered(), told=code == PACKET_TOO_LARGE)
         return False
 
     def _state(self, session: Session, publication: Publication, *, probes: bool) -> None:
