@@ -78,17 +78,24 @@ class Broker:
         # What is decided to be said is said before anything newer.
         self._saying = Lock()
         self._connector = Connector(settings, self._make, heartbeat, log)
-        self._thread = Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread: Thread | None = None
 
-    def start(self, on_up: Callable[[], None], ears: Sequence[Ear]) -> None:
+    def start(
+        self,
+        on_up: Callable[[], None],
+        ears: Sequence[Ear],
+        keep: Callable[[Callable[[], None]], None] = lambda body: body(),
+    ) -> None:
         """Connect, now or when the broker is there.
 
         Args:
             on_up: called whenever the broker may know nothing of us.
             ears: what is listened for.
+            keep: runs the connection's loop, and again if it fails.
         """
         self._on_up, self._ears = on_up, ears
         self._heartbeat.waiting("mqtt", f"the MQTT broker at {address_of(self._settings)}")
+        self._thread = Thread(target=keep, args=(self._run,), name="mqtt", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -99,7 +106,8 @@ class Broker:
             with suppress(RuntimeError, ValueError):
                 session.await_answers([session.publish(self._will, qos=1)], FAREWELL_S)
         self._stopping.set()
-        self._thread.join(FAREWELL_S)
+        if self._thread is not None:
+            self._thread.join(FAREWELL_S)
 
     def say(self, publications: Sequence[Publication]) -> None:
         """Send states; without a broker they are dropped, since `on_up` says the latest again."""
