@@ -71,6 +71,8 @@ class Broker:
         self._ears: Sequence[Ear] = ()
         self._sensors: dict[str, Callable[[str, bytes], None]] = {}
         self._session: Session | None = None
+        self._newest: Session | None = None
+        self._early: list[Publication] = []
         self._up = False
         self._began_s = 0.0
         self._say_again = False
@@ -113,15 +115,21 @@ class Broker:
         """Send states; without a broker they are dropped, since `on_up` says the latest again."""
         with self._saying:
             session = self._session
-            if session is None or not self.is_up:
+            if session is not None and self.is_up:
+                self._say(session, publications)
+            elif self._newest is not None and self._newest.is_up:
+                # What the broker has kept is heard while we still subscribe, and is answered only once.
+                self._early += publications
+            else:
                 self._metrics.dropped("broker_away", len(publications))
-                return
-            for publication in publications:
-                fit = self._limit.fit(publication)
-                if fit is not None:
-                    # What is large may be refused for its size though its topic is not.
-                    probes = self._probes.wants(fit) or (fit.retain and packet_size(fit) > SUSPECT_BYTES)
-                    self._state(session, fit, probes=probes and session.room > RESERVED)
+
+    def _say(self, session: Session, publications: Sequence[Publication]) -> None:
+        for publication in publications:
+            fit = self._limit.fit(publication)
+            if fit is not None:
+                # What is large may be refused for its size though its topic is not.
+                probes = self._probes.wants(fit) or (fit.retain and packet_size(fit) > SUSPECT_BYTES)
+                self._state(session, fit, probes=probes and session.room > RESERVED)
 
     def wait_until_up(self, until: Event) -> bool:
         """Wait until the broker is there; False if `until` was set first."""
@@ -198,7 +206,10 @@ class Broker:
         self._connector.run(self._stopping, self._subscriptions, self._begin, self._tick, self._end)
 
     def _make(self, protocol: MQTTProtocolVersion) -> Session:
-        return Session(self._settings, protocol, self._will, self._hearers(protocol), self._answered, self._failed)
+        session = Session(self._settings, protocol, self._will, self._hearers(protocol), self._answered, self._failed)
+        with self._saying:
+            self._newest, self._early = session, []
+        return session
 
     def _hearers(self, protocol: MQTTProtocolVersion) -> list[Ear]:
         return [*self._ears, *([self._readback] if protocol == V311 else [])]
@@ -218,7 +229,10 @@ class Broker:
         self._probes = Probes(self._topics)
         self._began_s, self._say_again = monotonic(), False
         self._hear_sensors(session, self._sensors)
-        self._session, self._up = session, True
+        with self._saying:
+            self._session, self._up = session, True
+            early, self._early = self._early, []
+            self._say(session, early)
         self._on_up()
 
     def _tick(self, session: Session) -> None:
