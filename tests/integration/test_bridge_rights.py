@@ -51,7 +51,7 @@ def restricted(folder: Path, text: str) -> Any:
     path = folder / "rights.acl"
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
-    with mosquitto(folder, more=f"acl_file {path}\nmax_queued_messages 0") as port:
+    with mosquitto(folder, more=f"acl_file {path}") as port:
         yield port, Acl(folder, path)
 
 

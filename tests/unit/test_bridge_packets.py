@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from iot_bridge.limits import PacketLimit
-from iot_bridge.packets import LARGEST, fitted, packet_size
+from iot_bridge.packets import LARGEST, SMALLEST_LIMIT, fitted, packet_size
 from iot_bridge.payloads import faces_publication, health_publication
 from iot_bridge.receipts import Receipt
 from iot_bridge.stills import shrunk
@@ -84,8 +84,17 @@ def test_a_limit_is_learned_of_two_losses_in_a_row_with_a_large_message(limit: P
     assert limit.largest == LARGEST
     cut(limit, 100_000)
     assert 40_000 < limit.largest < 60_000
-    cut(limit, 100_000, told=True)
-    assert limit.largest < 30_000
+    cut(limit, 40_000, told=True)
+    assert 15_000 < limit.largest < 25_000
+
+
+def test_no_limit_is_guessed_that_keeps_events_back(limit: PacketLimit) -> None:
+    for size in (3000, 3000, 2500, 2500, 2100, 2100):
+        cut(limit, size)
+    assert limit.largest == SMALLEST_LIMIT
+    # But what the broker says itself counts.
+    cut(limit, 500, told=True)
+    assert limit.largest < 600
 
 
 def test_losses_without_a_large_message_or_long_apart_teach_nothing(limit: PacketLimit) -> None:

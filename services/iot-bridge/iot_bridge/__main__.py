@@ -75,7 +75,12 @@ def main() -> int:
             lambda: broker.largest_packet,
         )
         commands = Commands(topics, service.metrics, service.log)
-        broker.start(home.say_everything, ears(home, commands))
+        broker.start(
+            home.say_everything,
+            ears(home, commands),
+            # To connect may take a while in which nothing beats.
+            lambda body: keep_running(service, body, beats=False),
+        )
         try:
             serve(service, broker, home, commands, live, marks)
         finally:

@@ -14,7 +14,7 @@ from facewire.metrics import Metrics
 from iot_bridge.connecting import Connector
 from iot_bridge.dialling import address_of, make_tls
 from iot_bridge.hearing import Ear
-from iot_bridge.limits import PacketLimit
+from iot_bridge.limits import SUSPECT_BYTES, PacketLimit
 from iot_bridge.packets import packet_size
 from iot_bridge.probes import Probes
 from iot_bridge.receipts import Receipt
@@ -71,6 +71,8 @@ class Broker:
         self._ears: Sequence[Ear] = ()
         self._sensors: dict[str, Callable[[str, bytes], None]] = {}
         self._session: Session | None = None
+        self._newest: Session | None = None
+        self._early: list[Publication] = []
         self._up = False
         self._began_s = 0.0
         self._say_again = False
@@ -78,17 +80,24 @@ class Broker:
         # What is decided to be said is said before anything newer.
         self._saying = Lock()
         self._connector = Connector(settings, self._make, heartbeat, log)
-        self._thread = Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread: Thread | None = None
 
-    def start(self, on_up: Callable[[], None], ears: Sequence[Ear]) -> None:
+    def start(
+        self,
+        on_up: Callable[[], None],
+        ears: Sequence[Ear],
+        keep: Callable[[Callable[[], None]], None] = lambda body: body(),
+    ) -> None:
         """Connect, now or when the broker is there.
 
         Args:
             on_up: called whenever the broker may know nothing of us.
             ears: what is listened for.
+            keep: runs the connection's loop, and again if it fails.
         """
         self._on_up, self._ears = on_up, ears
         self._heartbeat.waiting("mqtt", f"the MQTT broker at {address_of(self._settings)}")
+        self._thread = Thread(target=keep, args=(self._run,), name="mqtt", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -99,20 +108,28 @@ class Broker:
             with suppress(RuntimeError, ValueError):
                 session.await_answers([session.publish(self._will, qos=1)], FAREWELL_S)
         self._stopping.set()
-        self._thread.join(FAREWELL_S)
+        if self._thread is not None:
+            self._thread.join(FAREWELL_S)
 
     def say(self, publications: Sequence[Publication]) -> None:
         """Send states; without a broker they are dropped, since `on_up` says the latest again."""
         with self._saying:
             session = self._session
-            if session is None or not self.is_up:
+            if session is not None and self.is_up:
+                self._say(session, publications)
+            elif self._newest is not None and self._newest.is_up:
+                # What the broker has kept is heard while we still subscribe, and is answered only once.
+                self._early += publications
+            else:
                 self._metrics.dropped("broker_away", len(publications))
-                return
-            for publication in publications:
-                fit = self._limit.fit(publication)
-                if fit is not None:
-                    probes = self._probes.wants(fit) and session.room > RESERVED
-                    self._state(session, fit, probes=probes)
+
+    def _say(self, session: Session, publications: Sequence[Publication]) -> None:
+        for publication in publications:
+            fit = self._limit.fit(publication)
+            if fit is not None:
+                # What is large may be refused for its size though its topic is not.
+                probes = self._probes.wants(fit) or (fit.retain and packet_size(fit) > SUSPECT_BYTES)
+                self._state(session, fit, probes=probes and session.room > RESERVED)
 
     def wait_until_up(self, until: Event) -> bool:
         """Wait until the broker is there; False if `until` was set first."""
@@ -176,15 +193,23 @@ class Broker:
                 if session.ended.is_set():
                     break
             unsent = waiting[len(receipts) :]
-            again = [each.publication for each in receipts if each.code in (None, PACKET_TOO_LARGE)]
+            again = [each.publication for each in receipts if self._is_to_be_sent_again(each)]
             waiting = again + unsent
         return True
+
+    def _is_to_be_sent_again(self, receipt: Receipt) -> bool:
+        # What was too large is sent again only if it is smaller then.
+        too_large = packet_size(receipt.publication) > self._limit.largest
+        return receipt.code is None or (receipt.code == PACKET_TOO_LARGE and too_large)
 
     def _run(self) -> None:
         self._connector.run(self._stopping, self._subscriptions, self._begin, self._tick, self._end)
 
     def _make(self, protocol: MQTTProtocolVersion) -> Session:
-        return Session(self._settings, protocol, self._will, self._hearers(protocol), self._answered, self._failed)
+        session = Session(self._settings, protocol, self._will, self._hearers(protocol), self._answered, self._failed)
+        with self._saying:
+            self._newest, self._early = session, []
+        return session
 
     def _hearers(self, protocol: MQTTProtocolVersion) -> list[Ear]:
         return [*self._ears, *([self._readback] if protocol == V311 else [])]
@@ -204,7 +229,10 @@ class Broker:
         self._probes = Probes(self._topics)
         self._began_s, self._say_again = monotonic(), False
         self._hear_sensors(session, self._sensors)
-        self._session, self._up = session, True
+        with self._saying:
+            self._session, self._up = session, True
+            early, self._early = self._early, []
+            self._say(session, early)
         self._on_up()
 
     def _tick(self, session: Session) -> None:
@@ -222,10 +250,10 @@ class Broker:
 
     def _end(self, session: Session) -> bool:
         self._up = False
-        # paho takes no PUBACK that names this reason, as mosquitto's with message_size_limit does.
-        told = session.trouble is not None and session.trouble.code in (PACKET_TOO_LARGE, PROTOCOL_ERROR)
-        if told or session.protocol == V311:
-            return self._limit.cut_off(session.receipts.unanswered(), told=told)
+        code = session.trouble.code if session.trouble is not None else 0
+        # paho takes no PUBACK that names a message as too large, as mosquitto's with message_size_limit does.
+        if session.protocol == V311 or code in (PACKET_TOO_LARGE, PROTOCOL_ERROR):
+            return self._limit.cut_off(session.receipts.unanswered(), told=code == PACKET_TOO_LARGE)
         return False
 
     def _state(self, session: Session, publication: Publication, *, probes: bool) -> None:

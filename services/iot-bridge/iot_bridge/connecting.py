@@ -91,8 +91,9 @@ class Connector:
                 self._protocol = V311 if error.other_protocol and self._protocol == V5 else V5
             except OperatorError as error:
                 trouble = Trouble(str(error))
-            if session is not None:
-                session.close(abruptly=not until.is_set(), within_s=FAREWELL_S)
+            finally:
+                if session is not None:
+                    session.close(abruptly=not until.is_set(), within_s=FAREWELL_S)
             soon = on_down(session) if session is not None and was_up else False
             if until.is_set():
                 return

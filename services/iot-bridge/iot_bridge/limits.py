@@ -12,7 +12,7 @@ from iot_bridge.receipts import Receipt
 from iot_bridge.topics import Publication
 
 NOTE = "mqtt limit"
-SUSPECT_BYTES = 2 * SMALLEST_LIMIT
+SUSPECT_BYTES = SMALLEST_LIMIT
 STRIKES = 2
 FORGET_AFTER_S = 3600.0
 """Then a limit that was only learned is tried again: the broker may take more by now."""
@@ -79,7 +79,7 @@ class PacketLimit:
 
     def exceeded(self, size: int) -> bool:
         """Take in that a packet of so many bytes was too large; returns whether the limit changed."""
-        learned = max(SMALLEST_LIMIT, min(size, self.largest) // 2)
+        learned = max(SMALLEST_LIMIT, size // 2) if size > SMALLEST_LIMIT else size - 1
         if learned >= self.largest:
             return False
         self._learned, self._learned_s, self._strikes = learned, monotonic(), 0
@@ -92,11 +92,11 @@ class PacketLimit:
 
         Args:
             unanswered: messages that it had not confirmed.
-            told: whether it said that a packet was too large, or broke the protocol over it.
+            told: whether it said that a packet was too large.
         """
         largest = max((packet_size(receipt.publication) for receipt in unanswered), default=0)
         self._strikes = self._strikes + 1 if largest > SUSPECT_BYTES else 0
-        if largest > SUSPECT_BYTES and (told or self._strikes >= STRIKES):
+        if (told and largest) or self._strikes >= STRIKES:
             self.exceeded(largest)
         return largest > SUSPECT_BYTES
 

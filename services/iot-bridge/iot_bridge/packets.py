@@ -6,7 +6,8 @@ from iot_bridge.topics import Publication
 
 LARGEST = 268_435_455
 """What MQTT itself allows."""
-SMALLEST_LIMIT = 1024
+SMALLEST_LIMIT = 2048
+"""No smaller one is guessed: events must get through."""
 # A byte for the kind, up to four for the length, two each for the topic's length and the packet's id, and up to
 # eight for properties.
 OVERHEAD = 17

@@ -126,8 +126,8 @@ class People:
         if person.said["presence"] == "ON":
             person.seen_s[person.camera] = now_s
         self._people[key] = person
-        told: dict[str, str] = msgspec.json.decode(payload)
-        return person.said.items() <= told.items()
+        stored: dict[str, object] = msgspec.json.decode(payload)
+        return stored["at"] == person.seen_at
 
     def state(self, key: str) -> Publication:
         """Return what was last said of somebody, or what erases their topic if nothing was."""
