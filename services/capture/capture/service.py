@@ -44,6 +44,11 @@ def judge(service: Service[CaptureSettings], camera: Camera, now_s: float) -> No
         service.heartbeat.waiting(name, f"{name} ({camera.source.shown}), which {trouble}")
     else:
         service.heartbeat.ready(name)
+    if trouble and trouble != camera.told:
+        service.log.warning("camera lost", camera=camera.source.name, source=camera.source.shown, why=trouble)
+    elif camera.told and not trouble:
+        service.log.info("camera sends pictures", camera=camera.source.name)
+    camera.told = trouble
 
 
 def tell(service: Service[CaptureSettings], camera: Camera, fps: float) -> None:
