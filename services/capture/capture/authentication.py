@@ -33,10 +33,12 @@ class Credentials:
 
     def challenge(self, headers: Sequence[str]) -> bool:
         """Take the `WWW-Authenticate` headers of a 401; False where they offer nothing that can be answered."""
-        self._digest, self._basic, self._count = {}, False, 0
+        # Without any challenge, basic is what small servers mean.
+        self._digest, self._basic, self._count = {}, not headers, 0
         for header in headers:
             starts = [*_SCHEME.finditer(header)]
-            for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(header)], strict=True):
+            ends = [*(match.start() for match in starts), len(header)][1:]
+            for start, end in zip(starts, ends, strict=True):
                 if start[1].lower() == "basic":
                     self._basic = True
                     continue

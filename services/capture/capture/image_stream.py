@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 MAX_IMAGE_BYTES = 16_000_000
 """No camera's picture is as big; what goes on longer is none."""
+MAX_PIXELS = 4096 * 4096
+"""Decoded, this is 50 MB; a few bytes can claim far more."""
 
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
 _LONGEST_SIGNATURE = 12
@@ -17,6 +19,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _LENGTH_FIELD = re.compile(rb"content-length\s*:\s*(\d{1,9})", re.IGNORECASE)
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _ALONE = (0x01, *range(0xD0, 0xD8))
+_FRAME_HEADERS = tuple(marker for marker in range(0xC0, 0xD0) if marker not in (0xC4, 0xC8, 0xCC))
 _HEADER_BYTES = 4096
 
 
@@ -129,6 +132,10 @@ class ImageStream:
                 if marker == 0x00 or length < 2:
                     raise NotAnImageError
                 after = self._at + 2 + length
+                if marker in _FRAME_HEADERS:
+                    if self._at + 9 > len(data):
+                        return None
+                    _require_small(data[self._at + 5 : self._at + 7], data[self._at + 7 : self._at + 9])
                 if marker != _SOS:
                     self._at = after
                     continue
@@ -152,7 +159,10 @@ class ImageStream:
         raise NotAnImageError
 
     def _png_end(self) -> int | None:
-        at = 8 if self._at < 8 else self._at
+        if len(self._data) < 24:
+            return None
+        _require_small(self._data[16:20], self._data[20:24])
+        at = max(8, self._at)
         while at + 8 <= len(self._data):
             length, kind = int.from_bytes(self._data[at : at + 4], "big"), self._data[at + 4 : at + 8]
             if length > self._max_bytes or not kind.isalpha():
@@ -168,3 +178,13 @@ class ImageStream:
         if length > self._max_bytes:
             raise NotAnImageError
         return length if length <= len(self._data) else None
+
+
+def _require_small(height: bytes, width: bytes) -> None:
+    """Require that two numbers, in either order, are the sides of a picture that may be decoded.
+
+    Raises:
+        NotAnImageError: they are not.
+    """
+    if int.from_bytes(height, "big") * int.from_bytes(width, "big") > MAX_PIXELS:
+        raise NotAnImageError
