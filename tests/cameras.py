@@ -150,7 +150,66 @@ def streaming(*, pictures: int | None = None, every_s: float = 0.05, image: byte
 def certificate(folder: Path) -> Path:
     """Make a certificate that its own key signed, as cameras have them, in one file with the key."""
     path = folder / "camera.pem"
-    arguments = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=camera"]
+    arguments = [
+        program("openssl"),
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=camera",
+    ]
     subprocess.run([*arguments, "-keyout", path, "-out", folder / "camera.crt"], check=True, capture_output=True)
     path.write_text(path.read_text() + (folder / "camera.crt").read_text())
     return path
+
+
+def rtsp_streaming(*, shade: int = 90, lasts_s: float = 60, challenge: str = "", wanted: str = "") -> Serve:
+    """Return what streams JPEG over RTSP and its connection (RFC 2326, RFC 2435), as FFmpeg asks for it.
+
+    Args:
+        shade: of the pictures, 160x120.
+        lasts_s: after which it hangs up.
+        challenge: what it answers to a request without the wanted authorization.
+        wanted: the `Authorization` header that it wants.
+    """
+    image = jpeg(shade)
+    scan = image.index(b"\xff\xda")
+    data = image[scan + 2 + int.from_bytes(image[scan + 2 : scan + 4], "big") : -2]
+    # Fragment offset 0, type 1 (4:2:0), quality 95 as OpenCV's, width and height in eights.
+    payload = bytes([0, 0, 0, 0, 1, 95, 160 // 8, 120 // 8]) + data
+
+    def serve(visit: Visit) -> None:
+        more = True
+        while more:
+            method, sequence = visit.request[0].split(" ", 1)[0], visit.header("CSeq")
+            status, fields, body = "200 OK", "", ""
+            if challenge and method != "OPTIONS" and visit.header("Authorization") != wanted:
+                status, fields = "401 Unauthorized", f"WWW-Authenticate: {challenge}\r\n"
+            elif method == "OPTIONS":
+                fields = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
+            elif method == "DESCRIBE":
+                body = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:track1\r\n"
+                fields = f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
+            elif method == "SETUP":
+                fields = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 7\r\n"
+            visit.send(f"RTSP/1.0 {status}\r\nCSeq: {sequence}\r\n{fields}\r\n{body}")
+            if method == "PLAY":
+                return play(visit)
+            more = visit.read_request()
+        return None
+
+    def play(visit: Visit) -> None:
+        end_s, number = time.monotonic() + lasts_s, 0
+        while time.monotonic() < end_s and not visit.gone.wait(0.04):
+            number += 1
+            head = (
+                bytes([0x80, 0x80 | 26]) + number.to_bytes(2, "big") + (3600 * number).to_bytes(4, "big") + b"\0\0\0\7"
+            )
+            packet = head + payload
+            visit.send(b"$\0" + len(packet).to_bytes(2, "big") + packet)
+
+    return serve

@@ -17,7 +17,9 @@ def unsigned(number: int, value: int) -> bytes:
     return element(number, value.to_bytes(8, "big"))
 
 
-def recorded(path: Path, images: Sequence[bytes], stamps_ms: Sequence[int], *, fps: float, size: tuple[int, int]) -> Path:
+def recorded(
+    path: Path, images: Sequence[bytes], stamps_ms: Sequence[int], *, fps: float, size: tuple[int, int]
+) -> Path:
     """Write JPEG pictures with their time stamps, under a claimed frame rate; one cluster each."""
     video = element(VIDEO, unsigned(WIDTH, size[0]) + unsigned(HEIGHT, size[1]))
     track = unsigned(NUMBER, 1) + unsigned(UID, 1) + unsigned(TYPE, 1) + element(CODEC, b"V_MJPEG") + video

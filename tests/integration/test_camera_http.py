@@ -68,7 +68,9 @@ DIALECTS: dict[str, Serve] = {
     "wrong length": sending(MULTIPART, *parts("--x\r\nContent-Type: image/jpeg\r\nContent-Length: 7\r\n\r\n")),
     "line feeds": sending(MULTIPART, *parts("--x\nContent-Type: image/jpeg\n\n", "\n")),
     "another boundary": sending(MULTIPART, *parts("--other\r\nContent-Type: image/jpeg\r\n\r\n")),
-    "dashes in the boundary": sending(MULTIPART.replace("=x", "=--x"), *parts("--x\r\nContent-Type: image/jpeg\r\n\r\n")),
+    "dashes in the boundary": sending(
+        MULTIPART.replace("=x", "=--x"), *parts("--x\r\nContent-Type: image/jpeg\r\n\r\n")
+    ),
     "quoted boundary": sending(MULTIPART.replace("=x", '="x"'), *parts("--x\r\nContent-Type: image/jpeg\r\n\r\n")),
     "time stamps": sending(MULTIPART, *parts("--x\r\nX-Timestamp: 1.5\r\nContent-Type: image/jpeg\r\n\r\n")),
     "no part headers": sending(MULTIPART, *parts("--x\r\n\r\n")),

@@ -190,7 +190,9 @@ def _require_media(content_type: str, head: bytes) -> None:
         return
     if not head.strip():
         raise not_opened("it answers with nothing: check the path of its address")
-    if (_WEB_PAGE.match(head) and b"<MPD" not in head) or (content_type in _TEXT_KINDS and not head.startswith(b"#EXTM3U")):
+    if (_WEB_PAGE.match(head) and b"<MPD" not in head) or (
+        content_type in _TEXT_KINDS and not head.startswith(b"#EXTM3U")
+    ):
         what = content_type if content_type in _TEXT_KINDS else "text"
         raise not_opened(f"it answers with a page ({what}), no video: its address must be that of the stream itself")
     if content_type.startswith("audio/") and not head.startswith(b"#EXTM3U"):

@@ -145,9 +145,7 @@ class HttpClient:
             return not_opened(f"it sends from one address to the next without end ({code}): correct its address")
         return status_error(code, speaks="HTTP")
 
-    def _answer(
-        self, response: http.client.HTTPResponse, wire: Wire, address: Address, *, trusted: bool
-    ) -> Answer:
+    def _answer(self, response: http.client.HTTPResponse, wire: Wire, address: Address, *, trusted: bool) -> Answer:
         etag = {
             asked: value
             for asked, told in (("If-None-Match", "ETag"), ("If-Modified-Since", "Last-Modified"))

@@ -7,9 +7,7 @@ error; both read how much of it, and how big a picture may be, from the environm
 import os
 
 # AV_LOG_QUIET of FFmpeg's libavutil/log.h. A picture of 16 million pixels takes 50 MB; what claims more is refused.
-os.environ.update(
-    OPENCV_LOG_LEVEL="OFF", OPENCV_FFMPEG_LOGLEVEL="-8", OPENCV_IO_MAX_IMAGE_PIXELS=str(4096 * 4096)
-)
+os.environ.update(OPENCV_LOG_LEVEL="OFF", OPENCV_FFMPEG_LOGLEVEL="-8", OPENCV_IO_MAX_IMAGE_PIXELS=str(4096 * 4096))
 
 import cv2
 

@@ -11,6 +11,7 @@ from capture.pacing import Limiter, Pace, Timeline
 from facewire.metrics import Metrics
 from facewire.pixels import Picture
 
+
 def file_pictures(
     capture: cv2.VideoCapture, fps_limit: float, metrics: Metrics, stop: Event, *, loop: bool
 ) -> Iterator[Picture]:
