@@ -132,6 +132,10 @@ def answering(status: str, *headers: str, body: bytes = b"", protocol: str = "HT
     return serve
 
 
+def closing(_visit: Visit) -> None:
+    """Hang up without an answer."""
+
+
 def streaming(*, pictures: int | None = None, every_s: float = 0.05, image: bytes | None = None) -> Serve:
     """Return what streams pictures as multipart, so many or for ever."""
     shown = image or jpeg()

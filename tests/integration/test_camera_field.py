@@ -11,7 +11,7 @@ import pytest
 
 from facewire.link import connect
 from facewire.pixels import picture
-from tests.cameras import Visit, answering, fake_camera, jpeg, rtsp_streaming, streaming
+from tests.cameras import Visit, answering, closing, fake_camera, jpeg, rtsp_streaming, streaming
 from tests.integration.filming import capturing, follow, newest
 from tests.matroska import recorded
 from tests.processes import SECRET, Running
@@ -70,7 +70,7 @@ def test_a_camera_that_refuses_every_second_time_or_gives_one_picture_a_time_goe
 
 def test_a_camera_that_accepts_and_hangs_up_is_asked_ever_more_seldom(tmp_path: Path, bus_url: str) -> None:
     with (
-        fake_camera(lambda visit: None) as camera,
+        fake_camera(closing) as camera,
         capturing(tmp_path, bus_url, CAMERA=f"http://127.0.0.1:{camera.port}/v") as capture,
     ):
         wait_for(lambda: "closes the connection instead of answering" in capture.says(), "the reason")
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_said_for_each_camera_with_what_to_do(tmp_path: Path, b
         cameras = {
             "page": (f"http://user:{SECRET}@127.0.0.1:{page.port}/x", "answers with a page (text/html)"),
             "other": (f"rtsp://user:{SECRET}@127.0.0.1:{page.port}/x", "speaks HTTP on this port, not RTSP"),
-            "closed": (f"rtsp://127.0.0.1:9/x", "nothing listens on its port 9"),
+            "closed": ("rtsp://127.0.0.1:9/x", "nothing listens on its port 9"),
             "usb": ("/dev/v4l/by-id/usb-facewire_test-video-index0", "there is no such device"),
             "link": ("/dev/facewire-test-door-cam", "there is no such device"),
             "number": ("63", "there is no such device"),

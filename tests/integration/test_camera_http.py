@@ -16,7 +16,7 @@ from capture.trouble import CameraError
 
 from facewire.metrics import Metrics
 from facewire.pixels import Picture
-from tests.cameras import Serve, Visit, answering, certificate, fake_camera, jpeg, streaming
+from tests.cameras import Serve, Visit, answering, certificate, closing, fake_camera, jpeg, streaming
 from tests.processes import SECRET
 
 SHADES = (40, 90, 140)
@@ -33,7 +33,7 @@ def shades(serve: Serve, count: int = 3, path: str = "/video") -> list[int]:
     with fake_camera(serve) as camera:
         pictures = [*islice(reading(f"http://127.0.0.1:{camera.port}{path}"), count)]
     assert all(isinstance(picture, np.ndarray) for picture in pictures)
-    return [round(float(np.mean(picture)), -1) for picture in pictures]  # type: ignore[arg-type]
+    return [10 * round(float(np.mean(picture)) / 10) for picture in pictures]  # type: ignore[arg-type]
 
 
 def sending(head: str, *parts: bytes | str, pause_s: float = 0.02) -> Serve:
@@ -246,7 +246,7 @@ NO_CAMERA: dict[str, tuple[Serve, str]] = {
     "silent": (hanging, "does not answer"),
     "silent after its head": (sending("HTTP/1.1 200 OK\nContent-Type: image/jpeg"), "sends nothing"),
     "silent in its first picture": (sending(MULTIPART, "--x\r\n\r\n", IMAGES[0][:50]), "broken"),
-    "closes": (lambda visit: None, "closes the connection"),
+    "closes": (closing, "closes the connection"),
     "rtsp": (answering("400 Bad Request", protocol="RTSP/1.0"), "write rtsp://"),
     "ssh": (lambda visit: visit.send("SSH-2.0-OpenSSH\r\n"), "does not speak HTTP"),
     "tls": (lambda visit: visit.send(b"\x15\x03\x01\x00\x02\x02\x46"), "write https://"),
@@ -273,6 +273,8 @@ def test_an_address_that_wants_credentials_and_has_none_says_so() -> None:
 
 
 def test_https_to_a_plain_port_says_so() -> None:
-    with fake_camera(answering("400 Bad Request"), reads=False) as camera:
-        with pytest.raises(CameraError, match="write http://"):
-            next(reading(f"https://127.0.0.1:{camera.port}/"))
+    with (
+        fake_camera(answering("400 Bad Request"), reads=False) as camera,
+        pytest.raises(CameraError, match="write http://"),
+    ):
+        next(reading(f"https://127.0.0.1:{camera.port}/"))

@@ -12,7 +12,7 @@ from capture.network import connection_error
 from capture.rtsp_probe import probe
 from capture.trouble import CameraError
 
-from tests.cameras import Serve, Visit, answering, certificate, fake_camera
+from tests.cameras import Serve, Visit, answering, certificate, closing, fake_camera
 from tests.processes import SECRET
 from tests.servers import free_port
 
@@ -46,7 +46,7 @@ CASES: dict[str, tuple[Serve, str]] = {
     "http": (answering("400 Bad Request"), "write http://"),
     "tls": (lambda visit: visit.send(b"\x15\x03\x01\x00\x02\x02\x46"), "write rtsps://"),
     "ssh": (lambda visit: visit.send("SSH-2.0-OpenSSH\r\n"), "does not speak RTSP"),
-    "closes": (lambda visit: None, "closes the connection"),
+    "closes": (closing, "closes the connection"),
     "silent": (Visit.hold, "does not answer to RTSP"),
 }
 
@@ -75,9 +75,11 @@ def test_an_rtsp_camera_that_offers_video_has_no_trouble(codec: str) -> None:
 
 
 def test_rtsps_is_asked_over_tls_and_plain_rtsp_is_told_apart(tmp_path: Path) -> None:
-    with fake_camera(rtsp("404 Not Found"), tls=certificate(tmp_path)) as camera:
-        with pytest.raises(CameraError, match="nothing at this path"):
-            probe(f"rtsps://127.0.0.1:{camera.port}/stream", TIMEOUT_S)
+    with (
+        fake_camera(rtsp("404 Not Found"), tls=certificate(tmp_path)) as camera,
+        pytest.raises(CameraError, match="nothing at this path"),
+    ):
+        probe(f"rtsps://127.0.0.1:{camera.port}/stream", TIMEOUT_S)
     with fake_camera(rtsp("404 Not Found"), reads=False) as camera, pytest.raises(CameraError, match="write rtsp://"):
         probe(f"rtsps://127.0.0.1:{camera.port}/stream", TIMEOUT_S)
 
@@ -87,7 +89,7 @@ def test_a_host_that_cannot_be_reached_is_told_apart(scheme: str) -> None:
     with pytest.raises(CameraError, match="nothing listens on its port") as closed:
         probe(f"{scheme}://127.0.0.1:{free_port()}/stream", TIMEOUT_S)
     assert closed.value.offline
-    with pytest.raises(CameraError, match="host name cannot be looked up|no host of this name") as unknown:
+    with pytest.raises(CameraError, match=r"host name cannot be looked up|no host of this name") as unknown:
         probe(f"{scheme}://no-such-camera.invalid/{SECRET}", TIMEOUT_S)
     assert "no-such-camera" not in str(unknown.value)
 
@@ -170,7 +172,7 @@ def test_a_video_node_without_a_camera_says_so(tmp_path: Path) -> None:
     except PermissionError:
         pytest.skip("no device nodes may be made here")
     assert device_node(str(node)) == str(node)
-    with pytest.raises(CameraError, match="no camera behind it|group must be video"):
+    with pytest.raises(CameraError, match=r"no camera behind it|group must be video"):
         require_camera(str(node))
 
 

@@ -4,10 +4,15 @@ import hashlib
 import re
 import secrets
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.request import parse_http_list, parse_keqv_list
 
-HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256, "SHA-512-256": lambda data: hashlib.new("sha512_256", data)}
+HASHES: dict[str, Callable[[bytes], Any]] = {
+    "MD5": hashlib.md5,
+    "SHA-256": hashlib.sha256,
+    "SHA-512-256": lambda data: hashlib.new("sha512_256", data),
+}
 _SCHEME = re.compile(r"(?:^|,)\s*(Basic|Digest)(?=\s|$)", re.IGNORECASE)
 
 
@@ -63,7 +68,7 @@ class Credentials:
         made = HASHES[name]
 
         def hashed(*parts: str) -> str:
-            return made(":".join(parts).encode()).hexdigest()
+            return str(made(":".join(parts).encode()).hexdigest())
 
         realm, nonce = fields.get("realm", ""), fields["nonce"]
         secret = hashed(self._user or "", realm, self._password)

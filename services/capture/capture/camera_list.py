@@ -8,11 +8,18 @@ import re
 _ANY_NAME = r"[^,=/:?&@\n]*"
 # What can only be a source, wherever it stands.
 _CLEAR_SOURCE = r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://|\.{0,2}/|demo\s*(?:,|\Z))"
+_NOTHING = ", \t"
+_ENDINGS = "mp4|m4v|mkv|webm|avi|mov|gif|mpe?g|ts|m2ts|mts|3gp|flv|wmv|ogv|mjpe?g|h26[45]|jpe?g|png"
+_VIDEO_FILE = rf"[^,=:?&@#]*\.(?:{_ENDINGS})\s*(?:,|\Z)"
+_NAME = r"[^,=/:?&@\n]*"
+# What can only be a source, wherever it stands.
+_CLEAR_SOURCE = r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://|\.{0,2}/|demo\s*(?:,|\Z))"
 _VIDEO_FILE = r"[^,=:?&@#]*\.(?:mp4|m4v|mkv|webm|avi|mov|gif|mpe?g|ts|m2ts|mts|3gp|flv|wmv|ogv|mjpe?g|h26[45]|jpe?g|png)\s*(?:,|\Z)"
 _NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 # In an address, `,x=1` is a part of it: it may have such parameters. A blank is never part of one.
 _AFTER_ADDRESS = re.compile(
-    rf",(?=\s*(?:{_ANY_NAME}=\s*{_CLEAR_SOURCE}|{_NAME}\s*=\s*{_VIDEO_FILE}))|(?:\s+,|,(?=\s))(?=\s*[^,=\s]+\s*=)"
+    rf",(?=\s*(?:{_ANY_NAME}=\s*{_CLEAR_SOURCE}|{_NAME}\s*=\s*{_VIDEO_FILE}))"
+    r"|(?:\s+,|,(?=\s))(?=\s*[^,=\s]+\s*=)"
 )
 _AFTER_OTHERS = re.compile(r",(?=[^,=]*=)")
 _DEVICE_NUMBER_IN_PATH = re.compile(rf",\s*{_NAME}\s*=\s*\d{{1,2}}\s*\Z")
@@ -40,7 +47,7 @@ def _first_entry(text: str) -> tuple[str, str]:
     is_address = "://" in text.partition(",")[0]
     separator = (_AFTER_ADDRESS if is_address else _AFTER_OTHERS).search(text)
     first, rest = (text[: separator.start()], text[separator.end() :]) if separator else (text, "")
-    return first.strip().rstrip(",").strip(), rest.strip()
+    return first.strip(_NOTHING), rest.strip()
 
 
 def _require_clear(entry: str, number: int) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from threading import Event
 
@@ -15,12 +15,12 @@ from facewire.metrics import Metrics
 from facewire.pixels import Picture
 
 POLL_EVERY_S = 0.5
-"""A still picture is asked for twice a second: a face that comes is seen within the second that cameras take for one."""
+"""A still picture is asked for twice a second: most cameras make no more, and a track outlives a pause of 1 s."""
 _MORE_WITHIN_S = 1.0
 """A stream that calls itself a picture sends its second within this."""
 _HEAD_BYTES = 4096
-_BROKEN = "sends pictures that are broken, or bigger than 16 MB or 16 million pixels: choose a smaller size there"
-_TEXT_KINDS = ("text/html", "application/json", "application/xhtml+xml", "text/plain", "text/xml", "application/xml")
+_BROKEN = "sends pictures that are broken, or exceed 16 MB or 16 million pixels: choose a smaller size there"
+_TEXT_KINDS = ("text/html", "text/plain", "text/xml", "application/json", "application/xml", "application/xhtml+xml")
 _IMAGE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
 _PART = re.compile(rb"\s*(?:--|content-(?:type|length)\s*:)", re.IGNORECASE)
 _WEB_PAGE = re.compile(rb"\s*(?:<!doctype|<html|<\?xml|[{\[]\s*[\"\]}])", re.IGNORECASE)
@@ -95,7 +95,7 @@ class HttpCamera:
             head += more
         return head
 
-    def _stream(self, answer: Answer, head: bytes) -> Iterator[Picture]:
+    def _stream(self, answer: Answer, head: bytes) -> Generator[Picture, None, bytes | None]:
         """Yield the pictures of one answer; return the only one where the answer is a still picture.
 
         Raises:
@@ -145,18 +145,18 @@ class HttpCamera:
         asked_s = seen_s = time.monotonic()
         while not self._stop.wait(max(0.0, asked_s + every_s - time.monotonic())):
             asked_s = time.monotonic()
+            error, picture = CameraError(_BROKEN), None
             try:
                 last, etag = self._ask_again(last, etag)
                 picture = self._decode(last)
-                if picture is None:
-                    raise CameraError(_BROKEN)
-            except CameraError as error:
-                # A camera is busy now and then.
-                if error.seldom or time.monotonic() - seen_s > self._limits.timeout_s:
-                    raise
-                continue
-            seen_s = time.monotonic()
-            yield picture
+            except CameraError as why:
+                error = why
+            if picture is not None:
+                seen_s = time.monotonic()
+                yield picture
+            elif error.seldom or time.monotonic() - seen_s > self._limits.timeout_s:
+                raise error
+            # Else it was busy, as cameras are now and then.
 
     def _ask_again(self, last: bytes, etag: dict[str, str]) -> tuple[bytes, dict[str, str]]:
         with self._client.get(etag) as answer:
@@ -178,7 +178,7 @@ class HttpCamera:
 
 
 def _holds_pictures(content_type: str, head: bytes) -> bool:
-    if content_type.startswith("multipart/") or content_type.startswith("image/") or _PART.match(head):
+    if content_type.startswith(("multipart/", "image/")) or _PART.match(head):
         return True
     first = _IMAGE.search(head)
     # A video may hold a cover picture; a stream of pictures begins with one, or with a few headers.

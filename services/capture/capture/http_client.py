@@ -193,7 +193,7 @@ def _beginning(response: http.client.HTTPResponse) -> bytes:
 def _not_http(error: http.client.BadStatusLine, scheme: str) -> CameraError:
     if isinstance(error, http.client.RemoteDisconnected):
         return not_opened("it closes the connection instead of answering: is the port that of its video?")
-    line = str(error.line)
+    line = str(error)
     if "RTSP/" in line:
         return not_opened("it speaks RTSP on this port: write rtsp://")
     if scheme == "http" and line.startswith(_TLS_ALERT):

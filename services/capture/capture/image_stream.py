@@ -111,40 +111,47 @@ class ImageStream:
         return self._png_end() if self._data[:1] == b"\x89" else self._webp_end()
 
     def _jpeg_end(self) -> int | None:
-        data = self._data
-        while self._at + 2 <= len(data):
-            if data[self._at] != 0xFF:
+        while self._at + 2 <= len(self._data):
+            if self._data[self._at] != 0xFF:
                 raise NotAnImageError
-            marker = data[self._at + 1]
-            if marker == 0xFF:
-                self._at += 1
-            elif marker == _EOI:
+            marker = self._data[self._at + 1]
+            if marker == _EOI:
                 self._lacked_end = False
                 return self._at + 2
-            elif marker in _ALONE:
-                self._at += 2
-            elif marker == _SOI:
+            if marker == _SOI:
                 return self._require_habit(self._at)
-            else:
-                if self._at + 4 > len(data):
-                    return None
-                length = int.from_bytes(data[self._at + 2 : self._at + 4], "big")
-                if marker == 0x00 or length < 2:
-                    raise NotAnImageError
-                after = self._at + 2 + length
-                if marker in _FRAME_HEADERS:
-                    if self._at + 9 > len(data):
-                        return None
-                    _require_small(data[self._at + 5 : self._at + 7], data[self._at + 7 : self._at + 9])
-                if marker != _SOS:
-                    self._at = after
-                    continue
-                found = _MARKER.search(data, max(after, self._searched))
-                if found is None:
-                    self._searched = max(after, len(data) - 1)
-                    return None
-                self._at = found.start()
+            if marker == 0xFF or marker in _ALONE:
+                self._at += 1 if marker == 0xFF else 2
+                continue
+            after = self._segment_end(marker)
+            if after is None:
+                return None
+            self._at = after
         return None
+
+    def _segment_end(self, marker: int) -> int | None:
+        """Return where the next marker is after a segment and what data follow it; None while that has not come.
+
+        Raises:
+            NotAnImageError: the segment cannot be, or the picture would be too big.
+        """
+        start = self._at + 2
+        is_frame_header = marker in _FRAME_HEADERS
+        if len(self._data) < start + (7 if is_frame_header else 2):
+            return None
+        length = int.from_bytes(self._data[start : start + 2], "big")
+        if marker == 0x00 or length < 2:
+            raise NotAnImageError
+        if is_frame_header:
+            _require_small(self._data[start + 3 : start + 5], self._data[start + 5 : start + 7])
+        after = start + length
+        if marker != _SOS:
+            return after
+        found = _MARKER.search(self._data, max(after, self._searched))
+        if found is None:
+            self._searched = max(after, len(self._data) - 1)
+            return None
+        return found.start()
 
     def _require_habit(self, end: int) -> int:
         """Return where a picture ends that lacks its end mark, as it was sent whole or its camera never marks ends.
@@ -180,7 +187,7 @@ class ImageStream:
         return length if length <= len(self._data) else None
 
 
-def _require_small(height: bytes, width: bytes) -> None:
+def _require_small(height: bytearray, width: bytearray) -> None:
     """Require that two numbers, in either order, are the sides of a picture that may be decoded.
 
     Raises:

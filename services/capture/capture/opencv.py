@@ -1,7 +1,8 @@
 """Import OpenCV so that it keeps quiet and small, and open captures with it.
 
 OpenCV and FFmpeg print what they complain about, whole URLs with passwords included, straight to standard
-error; both read how much of it, and how big a picture may be, from the environment while they load. So capture imports cv2 from here only.
+error; both read how much of it, and how big a picture may be, from the environment while they load. So capture
+imports cv2 from here only.
 """
 
 import os

@@ -82,8 +82,8 @@ class Opener:
             found = self._probe()
         unreadable = not_opened("it offers video, and none that can be played: choose H.264 or MJPEG there")
         silent = (
-            f"it answers, and no picture came for {self._settings.camera_timeout_s:g} s (CAMERA_TIMEOUT_S): choose H.264 "
-            "or MJPEG there, with a key frame every second or two"
+            f"it answers, and no picture came for {self._settings.camera_timeout_s:g} s (CAMERA_TIMEOUT_S): "
+            "choose H.264 or MJPEG there, with a key frame every second or two"
         )
         yield from self._read(capture, found or unreadable, not_opened(silent))
 

@@ -1,7 +1,6 @@
 """Ask an RTSP camera what it offers, to say why it cannot be played: FFmpeg inside OpenCV gives no reason."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, parse_headers
 from typing import BinaryIO, cast
@@ -104,7 +103,7 @@ def _require_video(description: str) -> None:
     if not payloads:
         what = "sound without video" if any(kind == "audio" for kind, _ in media) else "no video"
         raise not_opened(f"it offers {what} at this path: choose the path of a stream that has video")
-    named: Mapping[str, str] = dict(re.findall(r"^a=rtpmap:(\d+) ([\w.-]{1,20})/", description, re.MULTILINE))
+    named = dict(re.findall(r"^a=rtpmap:(\d+) ([\w.-]{1,20})/", description, re.MULTILINE))
     names = [named.get(payload, "").upper() for payload in payloads]
     if not any(
         name in CODECS or (not name and payload in (_JPEG_PAYLOAD, _MPV_PAYLOAD))
