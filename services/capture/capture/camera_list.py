@@ -5,17 +5,13 @@ A comma may be part of an address or of a file name. It separates two cameras wh
 
 import re
 
+_NOTHING = ", \t"
 _ANY_NAME = r"[^,=/:?&@\n]*"
+_NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 # What can only be a source, wherever it stands.
 _CLEAR_SOURCE = r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://|\.{0,2}/|demo\s*(?:,|\Z))"
-_NOTHING = ", \t"
 _ENDINGS = "mp4|m4v|mkv|webm|avi|mov|gif|mpe?g|ts|m2ts|mts|3gp|flv|wmv|ogv|mjpe?g|h26[45]|jpe?g|png"
 _VIDEO_FILE = rf"[^,=:?&@#]*\.(?:{_ENDINGS})\s*(?:,|\Z)"
-_NAME = r"[^,=/:?&@\n]*"
-# What can only be a source, wherever it stands.
-_CLEAR_SOURCE = r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://|\.{0,2}/|demo\s*(?:,|\Z))"
-_VIDEO_FILE = r"[^,=:?&@#]*\.(?:mp4|m4v|mkv|webm|avi|mov|gif|mpe?g|ts|m2ts|mts|3gp|flv|wmv|ogv|mjpe?g|h26[45]|jpe?g|png)\s*(?:,|\Z)"
-_NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 # In an address, `,x=1` is a part of it: it may have such parameters. A blank is never part of one.
 _AFTER_ADDRESS = re.compile(
     rf",(?=\s*(?:{_ANY_NAME}=\s*{_CLEAR_SOURCE}|{_NAME}\s*=\s*{_VIDEO_FILE}))"
