@@ -30,7 +30,7 @@ class _Camera:
 
 
 class TurnedCameras:
-    """Looks now and then for faces in the turned pictures of cameras that show none upright.
+    """Looks now and then for faces in the turned pictures of cameras that show no certain one upright.
 
     Args:
         find: returns the faces of a frame.
@@ -60,7 +60,7 @@ class TurnedCameras:
         if _is_certain(upright):
             # Taken back one by one: in a turned picture, too, something may look like a face.
             camera.hits = {turn: max(0, hits - 1) for turn, hits in camera.hits.items()}
-        elif not upright.faces and now_s - camera.checked_s >= CHECK_EVERY_S:
+        elif now_s - camera.checked_s >= CHECK_EVERY_S:
             camera.checked_s = now_s
             self._look(camera, frame)
         else:
