@@ -43,9 +43,9 @@ def test_a_camera_that_hangs_up_again_and_again_loses_nearly_no_picture(
     ):
         wait_for(lambda: newest(bus) > 5 and capture.healthy(), "the first frames")
         before, visits = newest(bus), len(camera.visits)
-        assert healthy_for(capture, 6) == []
-        assert newest(bus) - before > 0.8 * 6 / every_s
-        assert len(camera.visits) - visits >= 2
+        assert healthy_for(capture, 4) == []
+        assert newest(bus) - before > 0.8 * 4 / every_s
+        assert len(camera.visits) > visits
 
 
 def test_a_camera_that_refuses_every_second_time_or_gives_one_picture_a_time_goes_on(
@@ -63,9 +63,9 @@ def test_a_camera_that_refuses_every_second_time_or_gives_one_picture_a_time_goe
         with capturing(tmp_path, bus_url, CAMERAS=cameras) as capture:
             wait_for(lambda: min(newest(bus, "moody"), newest(bus, "brief")) > 2 and capture.healthy(), "first frames")
             before = newest(bus, "moody"), newest(bus, "brief")
-            assert healthy_for(capture, 5) == []
-            assert newest(bus, "moody") - before[0] >= 25
-            assert 7 <= newest(bus, "brief") - before[1] <= 12
+            assert healthy_for(capture, 4) == []
+            assert newest(bus, "moody") - before[0] >= 20
+            assert 5 <= newest(bus, "brief") - before[1] <= 10
 
 
 def test_a_camera_that_accepts_and_hangs_up_is_asked_ever_more_seldom(tmp_path: Path, bus_url: str) -> None:
@@ -74,7 +74,7 @@ def test_a_camera_that_accepts_and_hangs_up_is_asked_ever_more_seldom(tmp_path: 
         capturing(tmp_path, bus_url, CAMERA=f"http://127.0.0.1:{camera.port}/v") as capture,
     ):
         wait_for(lambda: "closes the connection instead of answering" in capture.says(), "the reason")
-        time.sleep(4)
+        time.sleep(3.5)
         assert len(camera.visits) <= 5
 
 
@@ -90,7 +90,7 @@ def test_a_wrong_password_is_tried_once_and_said_while_other_cameras_go_on(tmp_p
         with capturing(tmp_path, bus_url, CAMERAS=cameras) as capture:
             wait_for(lambda: newest(bus, "yard") > 5, "the camera that is right")
             wait_for(lambda: capture.says().count("user or password is wrong") == 2, "what is wrong")
-            follow(bus, 100, "yard")
+            follow(bus, 60, "yard")
             assert "camera yard" not in capture.says()
             assert "correct them in its address" in capture.output()
         for camera in (door, hall):
@@ -108,8 +108,8 @@ def test_an_rtsp_camera_with_the_right_password_that_hangs_up_is_opened_again_at
     ):
         wait_for(lambda: newest(bus) > 5 and capture.healthy(), "the first frames")
         before = newest(bus)
-        assert healthy_for(capture, 5) == []
-        assert newest(bus) - before > 80
+        assert healthy_for(capture, 4) == []
+        assert newest(bus) - before > 60
 
 
 def test_what_is_wrong_is_said_for_each_camera_with_what_to_do(tmp_path: Path, bus_url: str) -> None:
@@ -142,8 +142,21 @@ def test_a_still_picture_is_a_camera(tmp_path: Path, bus_url: str) -> None:
     ):
         wait_for(lambda: newest(bus) > 1 and capture.healthy(), "the first pictures")
         before = newest(bus)
-        assert healthy_for(capture, 4) == []
-        assert 6 <= newest(bus) - before <= 10
+        assert healthy_for(capture, 3) == []
+        assert 4 <= newest(bus) - before <= 8
+
+
+def test_video_over_http_is_played_by_ffmpeg(tmp_path: Path, bus_url: str) -> None:
+    clip = tmp_path / "live.ts"
+    writer = cv2.VideoWriter(str(clip), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 30, (320, 240))
+    for index in range(60):
+        writer.write(np.full((240, 320, 3), 20 + 3 * index, np.uint8))
+    writer.release()
+    serve = answering("200 OK", "Content-Type: video/mp2t", body=clip.read_bytes())
+    bus = connect(bus_url)
+    with fake_camera(serve) as camera, capturing(tmp_path, bus_url, CAMERA=f"http://127.0.0.1:{camera.port}/live"):
+        wait_for(lambda: newest(bus) > 3, "its pictures")
+        assert follow(bus, 1, after="0")[0].width == 320
 
 
 def test_a_camera_that_turns_keeps_its_proportions_and_its_masks(tmp_path: Path, bus_url: str) -> None:

@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from facewire.metrics import Metrics
 from facewire.pixels import Picture
 from tests.cameras import Serve, Visit, answering, certificate, closing, fake_camera, jpeg, streaming
 from tests.processes import SECRET
+from tests.servers import wait_for
 
 SHADES = (40, 90, 140)
 IMAGES = [jpeg(shade) for shade in SHADES]
@@ -218,9 +220,19 @@ def test_https_with_a_certificate_of_its_own_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_video_is_left_to_ffmpeg(content_type: str, body: bytes) -> None:
-    with fake_camera(answering("200 OK", f"Content-Type: {content_type}", body=body)) as camera:
+    def serve(visit: Visit) -> None:
+        visit.send(f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\r\n", body, bytes(5000))
+        visit.line.settimeout(5)
+        # It has one connection at a time.
+        with suppress(ConnectionResetError):
+            visit.line.recv(1)
+        closed.append(True)
+
+    closed: list[bool] = []
+    with fake_camera(serve) as camera:
         url = f"http://user:pass@127.0.0.1:{camera.port}/live"
         assert next(reading(url)) == Video(url, content_type)
+        wait_for(lambda: closed == [True], "the connection to be closed")
 
 
 def hanging(visit: Visit) -> None:

@@ -73,13 +73,14 @@ class HttpCamera:
         with self._client.get() as answer:
             head = self._head(answer)
             _require_media(answer.content_type, head)
-            if not _holds_pictures(answer.content_type, head):
-                yield Video(answer.url, answer.content_type)
-                return
-            etag = answer.etag
-            still = yield from self._stream(answer, head)
-        if still is not None:
-            yield from self._poll(still, etag)
+            is_video, still = not _holds_pictures(answer.content_type, head), None
+            if not is_video:
+                still = yield from self._stream(answer, head)
+        # Only now: some cameras have one connection at a time.
+        if is_video:
+            yield Video(answer.url, answer.content_type)
+        elif still is not None:
+            yield from self._poll(still, answer.etag)
 
     def _head(self, answer: Answer) -> bytes:
         head = b""

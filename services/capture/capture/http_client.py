@@ -120,7 +120,9 @@ class HttpClient:
             wire.send(f"GET {target} HTTP/1.1\r\n{head}\r\n".encode())
             response.begin()
         except TimeoutError:
-            raise not_opened("it accepts the connection and does not answer: restart the camera") from None
+            raise not_opened(
+                "it accepts the connection and does not answer: restart it, or raise CAMERA_TIMEOUT_S"
+            ) from None
         except http.client.BadStatusLine as error:
             raise _not_http(error, address.scheme) from None
         except (OSError, http.client.HTTPException):
