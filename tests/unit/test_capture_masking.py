@@ -105,6 +105,20 @@ def test_a_veil_knows_when_what_was_published_shows_what_is_to_be_hidden_now() -
     assert veil.bares
 
 
+def test_a_picture_that_turns_hides_what_either_turn_would_show() -> None:
+    corner = Area("window", ((0, 0), (0.25, 0), (0.25, 0.5), (0, 0.5)))
+    veil = Veil(lambda: (corner,))
+    scene = np.full((48, 64, 3), 200, np.uint8)
+    scene[:24, :16] = 9
+    veil.cover(scene.copy())
+    for turn in (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE):
+        turned = veil.cover(np.asarray(cv2.rotate(scene, turn), np.uint8))
+        assert not (turned == 9).any()
+        assert (turned == 200).any()
+    again = veil.cover(scene.copy())
+    assert (again[30:, 20:] == 200).all()
+
+
 def test_without_masks_a_picture_stays_as_it_is() -> None:
     picture = np.full((48, 64, 3), 200, np.uint8)
     assert (Veil(tuple).cover(picture) == 200).all()

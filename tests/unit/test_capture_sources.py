@@ -4,6 +4,7 @@ import io
 import os
 import string
 from contextlib import redirect_stderr, suppress
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -38,6 +39,11 @@ SECRETS = st.text(string.ascii_letters + string.digits + "!$&*+;=,:@/?#%[] ", ma
         ("https://[fe80::1]/video.mjpg", "network"),
         ("clips/party.mp4", "file"),
         ("/media/a film.mkv", "file"),
+        ("/dev/shm/clip.mp4", "file"),
+        ("/dev/v4l/by-id/usb-046d_0825_A1B2-video-index0", "device"),
+        ("/dev/v4l/by-path/platform-xhci-hcd.0-usb-0:1:1.0-video-index0", "device"),
+        ("/dev/door-cam", "device"),
+        ("/dev/../dev/video0", "device"),
     ],
 )
 def test_camera_is_known_by_its_form(text: str, kind: str) -> None:
@@ -59,12 +65,60 @@ def test_camera_is_known_by_its_form(text: str, kind: str) -> None:
         "http://[::1/x",
         "/dev/sda",
         "/dev/video",
+        "/dev",
+        "/dev/",
+        "/dev/null",
+        "/dev/ttyUSB0",
+        "/dev/nvme0n1p1",
+        "/dev/stdin",
         "a\nb.mp4",
+        r"C:\clips\a.mp4",
     ],
 )
 def test_camera_is_refused_when_it_is_no_source(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no source|URL"):
+    with pytest.raises(ValueError, match=r"is no source|URL|backslash"):
         parse_camera(text)
+
+
+@pytest.mark.parametrize(("number", "path"), [("0", "/dev/video0"), ("1", "/dev/video1"), ("12", "/dev/video12")])
+def test_a_number_is_a_device(number: str, path: str) -> None:
+    assert parse_camera(number) == Source("camera", "device", path)
+
+
+def test_a_link_that_leads_to_a_device_is_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "door-cam").symlink_to("/dev/video7")
+    (tmp_path / "clip.mp4").symlink_to("/media/clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert [parse_camera(path).kind for path in ("door-cam", "./door-cam", "clip.mp4")] == ["device", "device", "file"]
+
+
+LISTS = {
+    "door=clips/a.mp4,hall=clips/b.mp4": ["clips/a.mp4", "clips/b.mp4"],
+    "door = rtsp://h/s , hall = 0": ["rtsp://h/s", "/dev/video0"],
+    "door=rtsp://h/s, hall=1": ["rtsp://h/s", "/dev/video1"],
+    "door=rtsp://h/s,hall=clips/b.mp4": ["rtsp://h/s", "clips/b.mp4"],
+    "door=rtsp://h/s?a=1,b=2": ["rtsp://h/s?a=1,b=2"],
+    "door=rtsp://h/s?a=1,b=2,hall=0.mp4": ["rtsp://h/s?a=1,b=2", "0.mp4"],
+    "door=http://u:p,q=1@h/a.mjpg,hall=/dev/door-cam": ["http://u:p,q=1@h/a.mjpg", "/dev/door-cam"],
+    "door=0,hall=1,": ["/dev/video0", "/dev/video1"],
+    "door=a, b.mp4,hall=x=y.mp4": ["a, b.mp4", "x=y.mp4"],
+    "door=demo\r\nhall=/dev/video0,\n\nyard=clips/a,b.mp4\n": ["", "/dev/video0", "clips/a,b.mp4"],
+    ",door=demo,,hall=demo, ,": ["", ""],
+    "door=../a.mkv,hall=./b.webm": ["../a.mkv", "./b.webm"],
+}
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_a_list_of_cameras_is_split_where_the_next_one_begins(text: str) -> None:
+    sources = parse_cameras(text)
+
+    assert [source.uri for source in sources] == LISTS[text]
+    assert [source.name for source in sources] == ["door", "hall", "yard"][: len(sources)]
+
+
+def test_what_may_be_an_address_or_two_cameras_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"camera 2 ends in ,name=number.*%2C.*/dev/videoN"):
+        parse_cameras("yard=demo,door=rtsp://h/s,hall=1")
 
 
 def test_commas_inside_urls_survive() -> None:

@@ -1,24 +1,23 @@
 """Follow one camera: open it, read it, publish its frames; when it is lost, try again for ever."""
 
 import time
-from collections.abc import Iterator
 from threading import Thread
 
 from capture.curtain import PRIVACY, Curtain
 from capture.masking import Veil
-from capture.opencv import cv2, open_camera, open_file
+from capture.opening import Opener
 from capture.outlet import Outlet
-from capture.reading import camera_pictures, file_pictures
+from capture.retry import Retry
 from capture.settings import CaptureSettings
 from capture.shaping import fitted
-from capture.sources import Source, file_path
+from capture.sources import Source
+from capture.trouble import CameraError
 from facewire.pixels import Picture
 from facewire.service import Service, keep_running
 
-FIRST_RETRY_S = 0.5
-LONGEST_RETRY_S = 15.0
-STEADY_S = 10.0
-"""A camera that sent pictures for this long is tried again soon when it is lost."""
+NOT_YET = "has sent no picture yet"
+GRACE_S = 2.0
+"""A camera that hangs up and sends again within this was never lost."""
 
 
 class Camera:
@@ -41,12 +40,13 @@ class Camera:
         self.frames = 0
         self.size = (0, 0)
         self.ended = False
-        self._file = file_path(source, service.settings.demo_clip)
+        self.told = NOT_YET
+        self._opener = Opener(source, service.settings, service.metrics, service.stop)
         self._service = service
         self._outlet = outlet
         self._veil = veil
         self._curtain = curtain
-        self._lost = "has sent no picture yet"
+        self._lost = NOT_YET
         self._seen_s = time.monotonic()
         self._thread = Thread(target=self._keep_following, name=f"camera {source.name}", daemon=True)
 
@@ -72,54 +72,48 @@ class Camera:
 
     def trouble(self, now_s: float) -> str:
         """Return what is wrong with the camera, empty if nothing is; `now_s` is monotonic."""
-        silent_s = self._service.settings.camera_timeout_s
-        if not self._lost and not self.ended and now_s - self._seen_s > silent_s:
-            return f"sends no pictures any more for {silent_s:g} s"
-        return self._lost or self._outlet.refusal
+        silent_s, limit_s = now_s - self._seen_s, self._service.settings.camera_timeout_s
+        if self._lost:
+            return self._lost if not self.frames or silent_s > GRACE_S else ""
+        if not self.ended and silent_s > limit_s:
+            return (
+                f"sends no pictures any more for {limit_s:g} s (CAMERA_TIMEOUT_S; "
+                "raise it for a camera that sends fewer)"
+            )
+        return self._outlet.refusal
 
     def _keep_following(self) -> None:
         # The service's loop judges the camera; a thread that OpenCV holds is no reason to end the others.
         keep_running(self._service, self._follow, beats=False)
 
     def _follow(self) -> None:
-        stop, retry_s = self._service.stop, FIRST_RETRY_S
+        stop, retry, proven = self._service.stop, Retry(), False
         while not stop.is_set():
-            opened_s = time.monotonic()
-            self._read_until_lost()
+            opened_s, before = time.monotonic(), self.frames
+            error = self._read_until_lost(proven=proven)
             if self.ended:
                 stop.wait()
                 return
-            if self._seen_s - opened_s > STEADY_S:
-                retry_s = FIRST_RETRY_S
-            stop.wait(retry_s)
-            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+            pictures = self.frames - before
+            proven = pictures > 0
+            if error is not None:
+                self._lose(error, told=not proven)
+            stop.wait(retry.pause_s(error, pictures=pictures, lasted_s=time.monotonic() - opened_s))
 
-    def _read_until_lost(self) -> None:
-        capture = self._open()
+    def _read_until_lost(self, *, proven: bool) -> CameraError | None:
+        before = self.frames
         try:
-            if not capture.isOpened():
-                self._lose("cannot be opened")
-                return
-            for picture in self._pictures(capture):
+            for picture in self._opener.pictures(proven=proven):
                 self._send(picture)
-        finally:
-            capture.release()
-        if self._file and not self._service.settings.loop:
+        except CameraError as error:
+            return error
+        if self._opener.file is None or self._service.stop.is_set():
+            return None
+        if not self._service.settings.loop:
             self.ended = True
-        else:
-            self._lose("stopped sending pictures")
-
-    def _open(self) -> cv2.VideoCapture:
-        settings = self._service.settings
-        if self._file:
-            return open_file(str(self._file))
-        return open_camera(self.source, settings.frame_width, settings.frame_fps, settings.camera_timeout_s)
-
-    def _pictures(self, capture: cv2.VideoCapture) -> Iterator[Picture]:
-        settings, metrics, stop = self._service.settings, self._service.metrics, self._service.stop
-        if self._file:
-            return file_pictures(capture, settings.frame_fps, metrics, stop, loop=settings.loop)
-        return camera_pictures(capture, settings.frame_fps, metrics, stop)
+        elif self.frames == before:
+            return CameraError("has no picture that can be read in its file")
+        return None
 
     def _send(self, picture: Picture) -> None:
         captured_ns = time.time_ns()
@@ -138,10 +132,10 @@ class Camera:
         self._veil.publishing()
         self._outlet.publish(covered, captured_ns)
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, error: CameraError, *, told: bool) -> None:
+        """Take a camera for lost; one that sent pictures until now only if it cannot be opened again at once."""
         if self._service.stop.is_set():
             return
-        if self._lost != why:
-            self._service.log.warning("camera lost", camera=self.source.name, source=self.source.shown, why=why)
-        self._lost = why
         self._service.metrics.error("camera_lost")
+        if told or error.seldom:
+            self._lost = str(error)

@@ -26,16 +26,25 @@ class Veil:
         self._masks = masks
         self._kept: Picture = np.empty((0, 0, 3), np.uint8)
         self._kept_by: Sequence[Area] = ()
+        self._was_tall: bool | None = None
         self._published_under: Sequence[Area] = ()
 
     def cover(self, picture: Picture) -> Picture:
-        """Make masked pixels black in a (height, width, 3) uint8 BGR picture itself, and return it."""
+        """Make masked pixels black in a (height, width, 3) uint8 BGR picture itself, and return it.
+
+        Masks are shares of the picture. Where it changes between landscape and portrait, the camera may have been
+        turned either way or not at all, so what the masks would cover in each case is black.
+        """
         masks = self._masks()
+        is_tall = picture.shape[0] > picture.shape[1]
+        if self._was_tall is None:
+            self._was_tall = is_tall
         if not masks:
             self._kept_by = masks
             return picture
         if masks != self._kept_by or self._kept.shape != picture.shape:
-            self._kept = np.repeat(kept_pixels(masks, *picture.shape[:2])[..., None], 3, axis=2)
+            covering = masks if is_tall == self._was_tall else [*masks, *_turned(masks)]
+            self._kept = np.repeat(kept_pixels(covering, *picture.shape[:2])[..., None], 3, axis=2)
             self._kept_by = masks
         cv2.bitwise_and(picture, self._kept, dst=picture)
         return picture
@@ -53,6 +62,13 @@ class Veil:
     def publishing(self) -> None:
         """Note that the picture that was covered last is published, and that none is left which hides less."""
         self._published_under = self._kept_by
+
+
+def _turned(masks: Sequence[Area]) -> list[Area]:
+    """Return where masks are once the picture is turned by a quarter to the right, and to the left."""
+    right = [Area(mask.name, tuple((1 - y, x) for x, y in mask.polygon)) for mask in masks]
+    left = [Area(mask.name, tuple((y, 1 - x) for x, y in mask.polygon)) for mask in masks]
+    return right + left
 
 
 def _hides_more(now: Sequence[Area], before: Sequence[Area]) -> bool:

@@ -1,19 +1,18 @@
 """Import OpenCV so that it keeps quiet and small, and open captures with it.
 
 OpenCV and FFmpeg print what they complain about, whole URLs with passwords included, straight to standard
-error; both read how much of it from the environment while they load. So capture imports cv2 from here only.
+error; both read how much of it, and how big a picture may be, from the environment while they load. So capture
+imports cv2 from here only.
 """
 
 import os
 
-# AV_LOG_QUIET of FFmpeg's libavutil/log.h.
-os.environ.update(OPENCV_LOG_LEVEL="OFF", OPENCV_FFMPEG_LOGLEVEL="-8")
+# AV_LOG_QUIET of FFmpeg's libavutil/log.h. A picture of 16 million pixels takes 50 MB; what claims more is refused.
+os.environ.update(OPENCV_LOG_LEVEL="OFF", OPENCV_FFMPEG_LOGLEVEL="-8", OPENCV_IO_MAX_IMAGE_PIXELS=str(4096 * 4096))
 
 import cv2
 
-from capture.sources import Source
-
-__all__ = ["cv2", "open_camera", "open_file"]
+__all__ = ["cv2", "open_device", "open_file", "open_stream"]
 
 cv2.setNumThreads(1)
 
@@ -27,20 +26,19 @@ def open_file(path: str) -> cv2.VideoCapture:
     return cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
 
 
-def open_camera(source: Source, width_px: int, fps: float, timeout_s: float) -> cv2.VideoCapture:
-    """Open a camera; the capture says itself whether that worked."""
-    if source.kind == "device":
-        return _open_device(source.uri, width_px, fps)
+def open_stream(uri: str, timeout_s: float) -> cv2.VideoCapture:
+    """Open a network stream with FFmpeg; the capture says itself whether that worked."""
     timeout_ms = int(timeout_s * 1000)
     asked = {
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: timeout_ms,
         cv2.CAP_PROP_READ_TIMEOUT_MSEC: timeout_ms,
         cv2.CAP_PROP_N_THREADS: 1,
     }
-    return cv2.VideoCapture(source.uri, cv2.CAP_FFMPEG, [number for pair in asked.items() for number in pair])
+    return cv2.VideoCapture(uri, cv2.CAP_FFMPEG, [number for pair in asked.items() for number in pair])
 
 
-def _open_device(path: str, width_px: int, fps: float) -> cv2.VideoCapture:
+def open_device(path: str, width_px: int, fps: float) -> cv2.VideoCapture:
+    """Open a device of Video4Linux; the capture says itself whether that worked."""
     capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
     if width_px > RAW_WIDTH_LIMIT_PX:
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))

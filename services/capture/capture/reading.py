@@ -7,11 +7,9 @@ from threading import Event
 import numpy as np
 
 from capture.opencv import cv2
-from capture.pacing import Limiter, Pace
+from capture.pacing import Limiter, Pace, Timeline
 from facewire.metrics import Metrics
 from facewire.pixels import Picture
-
-USUAL_FPS = 25.0
 
 
 def file_pictures(
@@ -21,27 +19,29 @@ def file_pictures(
 
     Each picture, (height, width, 3) uint8 BGR, lies in a buffer that the next one overwrites.
     """
-    fps = file_fps(capture)
-    pace, limiter = Pace(fps, time.monotonic, stop.wait), Limiter(fps_limit)
+    timeline = Timeline(float(capture.get(cv2.CAP_PROP_FPS)))
+    pace, limiter = Pace(time.monotonic, stop.wait), Limiter(fps_limit)
     picture = None
-    index = began = 0
+    count = began = 0
     while not stop.is_set():
         with metrics.stage("decode"):
-            there, picture = capture.read(picture)
-        if not there:
-            if not loop or index == began or not capture.set(cv2.CAP_PROP_POS_FRAMES, 0):
+            grabbed = capture.grab()
+            at_s = timeline.at_s(float(capture.get(cv2.CAP_PROP_POS_MSEC))) if grabbed else 0.0
+            late = grabbed and pace.is_late(at_s, timeline.step_s)
+            wanted = grabbed and not late and limiter.due(at_s)
+            there, picture = capture.retrieve(picture) if wanted else (False, picture)
+        if not grabbed:
+            if not loop or count == began or not capture.set(cv2.CAP_PROP_POS_FRAMES, 0):
                 return
-            began = index
+            began = count
+            timeline.restart()
             continue
-        if limiter.due(index / fps):
-            pace.wait(index)
-            yield np.asarray(picture, np.uint8)
-        index += 1
-        for _ in range(pace.late(index)):
+        count += 1
+        if late:
             metrics.dropped("late")
-            if not capture.grab():
-                break
-            index += 1
+        if there:
+            pace.wait(at_s)
+            yield np.asarray(picture, np.uint8)
 
 
 def camera_pictures(capture: cv2.VideoCapture, fps_limit: float, metrics: Metrics, stop: Event) -> Iterator[Picture]:
@@ -61,10 +61,3 @@ def camera_pictures(capture: cv2.VideoCapture, fps_limit: float, metrics: Metric
         if not there:
             return
         yield np.asarray(picture, np.uint8)
-
-
-def file_fps(capture: cv2.VideoCapture) -> float:
-    """Return a file's frames a second; some containers do not know, and then it is taken for a usual video."""
-    fps = float(capture.get(cv2.CAP_PROP_FPS))
-    # A NaN fails the comparison too.
-    return fps if 1 <= fps <= 1000 else USUAL_FPS

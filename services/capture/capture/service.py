@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from capture.camera import Camera
 from capture.settings import CaptureSettings
+from capture.shaping import advice
 from facewire.link import RedisAwayError
 from facewire.service import Service
 from facewire.streams import announce
@@ -44,6 +45,11 @@ def judge(service: Service[CaptureSettings], camera: Camera, now_s: float) -> No
         service.heartbeat.waiting(name, f"{name} ({camera.source.shown}), which {trouble}")
     else:
         service.heartbeat.ready(name)
+    if trouble and trouble != camera.told:
+        service.log.warning("camera lost", camera=camera.source.name, source=camera.source.shown, why=trouble)
+    elif camera.told and not trouble:
+        service.log.info("camera sends pictures", camera=camera.source.name)
+    camera.told = trouble
 
 
 def tell(service: Service[CaptureSettings], camera: Camera, fps: float) -> None:
@@ -51,6 +57,7 @@ def tell(service: Service[CaptureSettings], camera: Camera, fps: float) -> None:
     width, height = camera.size
     sends = "ended" if camera.ended else f"{width}x{height}@{fps:.0f}" if camera.frames else "no picture yet"
     service.heartbeat.note(camera.source.name, f"{camera.source.shown} {camera.closed or sends}")
+    service.heartbeat.note(f"{camera.source.name} picture", advice(width, height))
     try:
         announce(service.bus, camera.source.name)
     except RedisAwayError:

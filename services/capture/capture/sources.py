@@ -3,21 +3,28 @@
 No message here repeats what it was given: it may be a secret.
 """
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from capture.camera_list import split_cameras
 from facewire.address import shown, shown_path
 from facewire.sanity import A_CAMERA_NAME, FREE_NAME
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 DEMO = "demo"
 ONLY_CAMERA = "camera"
-DEVICE = re.compile(r"/dev/video\d+")
-# A comma inside a URL is part of it; only one that a `name=source` follows begins the next camera.
-_NEXT = re.compile(r",(?=[^,=/:?&@]*=(?:[a-zA-Z]+://|\.{0,2}/|demo(?:,|$)))")
+KINDS = "/dev/videoN or another camera under /dev, rtsp://, rtsps://, http://, https://, a file or demo"
+DEVICES = Path("/dev")
+_DEVICE_NUMBER = re.compile(r"\d{1,3}")
+# What is under /dev and certainly no camera: better refused at once than waited for.
+_NO_CAMERA = re.compile(
+    r"[shv]d[a-z]\d*|nvme\d.*|mmcblk\d.*|loop\d+|dm-\d+|tty.*|ptmx|pts/.*|null|zero|full|u?random|k?mem|kmsg|video|"
+    r"fd/.*|std(?:in|out|err)|snd/.*|input/.*"
+)
 _UNSEEN = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -47,20 +54,20 @@ def parse_camera(text: str) -> Source:
 
 
 def parse_cameras(text: str) -> tuple[Source, ...]:
-    """Return the sources of `name=source,name=source`.
+    """Return the sources of `name=source` entries between commas or line ends.
 
     Raises:
         ValueError: it is not such a list; says which camera, counted from 1.
     """
     sources: list[Source] = []
-    for number, part in enumerate(_NEXT.split(text), start=1):
-        name, equals, uri = part.strip().partition("=")
+    for number, part in enumerate(split_cameras(text), start=1):
+        name, equals, uri = (piece.strip() for piece in part.partition("="))
         if not equals or FREE_NAME.fullmatch(name) is None:
             raise ValueError(f"camera {number} does not begin with name=, {A_CAMERA_NAME}")
         if name in {source.name for source in sources}:
             raise ValueError(f"camera {number} has the name of an earlier one")
         try:
-            sources.append(_source(name, uri.strip()))
+            sources.append(_source(name, uri))
         except ValueError as error:
             raise ValueError(f"camera {number} {error}") from None
     return tuple(sources)
@@ -72,11 +79,28 @@ def _source(name: str, uri: str) -> Source:
     if "://" in uri:
         _require_url(uri)
         return Source(name, "network", uri)
-    if DEVICE.fullmatch(uri):
-        return Source(name, "device", uri)
-    if not uri or uri.startswith("/dev/") or not uri.isprintable():
-        raise ValueError("is no source: /dev/videoN, rtsp://, rtsps://, http://, https://, a file or demo")
-    return Source(name, "file", uri)
+    if _DEVICE_NUMBER.fullmatch(uri):
+        return Source(name, "device", f"{DEVICES}/video{int(uri)}")
+    if not uri or not uri.isprintable():
+        raise ValueError(f"is no source: {KINDS}")
+    if "\\" in uri:
+        raise ValueError("has a backslash in its path: write / instead")
+    if (device := _under_devices(uri)) is None:
+        return Source(name, "file", uri)
+    if not device:
+        raise ValueError(f"is no source: {KINDS}")
+    if _NO_CAMERA.fullmatch(device):
+        raise ValueError(f"is no source but another device: {KINDS}")
+    return Source(name, "device", uri)
+
+
+def _under_devices(path: str) -> str | None:
+    """Return a path below /dev, which it names itself or leads to as a link; None where it is elsewhere."""
+    for known in (os.path.normpath(path), os.path.realpath(path)):
+        if known == str(DEVICES) or known.startswith(f"{DEVICES}/"):
+            below = known.removeprefix(str(DEVICES)).lstrip("/")
+            return None if below.startswith("shm/") else below
+    return None
 
 
 def _require_url(uri: str) -> None:

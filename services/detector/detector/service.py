@@ -10,6 +10,7 @@ from detector.cadence import Cadence
 from detector.choosing import BackendInUse
 from detector.finding import FaceFinder
 from detector.settings import DetectorSettings
+from detector.turned import TurnedCameras
 from facewire import keys
 from facewire.controls import Watch
 from facewire.messages import Frame, Wish
@@ -29,6 +30,7 @@ def run(
     watch: Watch,
 ) -> None:
     """Publish the faces of each due frame, newest first, until the service stops."""
+    turned = TurnedCameras(lambda frame: finder.find(frame, backend), service.heartbeat.note)
     for message in inbox.messages(service.stop):
         backend.prefer(watch.controls.backend)
         if isinstance(message, Wish):
@@ -46,3 +48,7 @@ def run(
             spent_ms = (time.perf_counter() - started_s) * MS_PER_S
             inbox.pace(keys.FRAMES.key(message.camera), cadence.detected(message, spent_ms))
             service.metrics.handled(message.camera, message.captured_ns)
+            try:
+                turned.check(message, found)
+            except BackendError as error:
+                backend.blame(error)
