@@ -17,6 +17,7 @@ const SHOW = {
 const freshness = new Freshness();
 let link = { state: "connecting", words: "connecting…" };
 let healthy = false;
+let resumedMs = 0;
 
 async function take(message) {
   if (message.kind === "picture") {
@@ -42,7 +43,7 @@ function tick() {
   for (const [panel, topic] of Object.entries(PANELS)) {
     tellAge(panel, freshness.words(topic), freshness.isStale(topic));
   }
-  tellLate(link);
+  tellLate(link, resumedMs);
   tellOverall();
 }
 
@@ -62,4 +63,7 @@ function tellOverall() {
 
 connect(take);
 setInterval(tick, TICK_MS);
-document.addEventListener("visibilitychange", tick);
+document.addEventListener("visibilitychange", () => {
+  resumedMs = Date.now();
+  tick();
+});

@@ -78,8 +78,12 @@ function noFigures({ tile, times }) {
   for (const figure of [".faces", ".fps", ".delay"]) text(tile, figure, "–");
 }
 
-/** Say in each tile whose picture is late why it is, and for how long. */
-export function tellLate(link) {
+/**
+ * Say in each tile whose picture is late why it is, and for how long.
+ *
+ * `resumedMs` is when the page was looked at again: pictures are sent to nobody who does not look.
+ */
+export function tellLate(link, resumedMs) {
   const now = Date.now();
   for (const state of tiles.values()) {
     if (state.tile.dataset.private === "true") {
@@ -91,7 +95,8 @@ export function tellLate(link) {
     const late = ageMs > Math.max(LATE_MS, 3 * state.gapMs);
     if (state.lastMs && !late) continue;
     state.tile.dataset.stale = String(late);
-    text(state.tile, ".notice", lateWords(link, state, ageMs, late));
+    const resuming = now - resumedMs < LATE_MS;
+    text(state.tile, ".notice", resuming && late ? "resuming…" : lateWords(link, state, ageMs, late));
     if (late) noFigures(state);
   }
 }
