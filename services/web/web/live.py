@@ -153,12 +153,14 @@ class LiveView:
             if self._closed or len(self._viewers) >= self._max_viewers:
                 raise TooManyViewersError(self._max_viewers)
             self._viewers.add(viewer)
+            self._metrics.set("viewers", len(self._viewers))
         try:
             yield viewer
         finally:
             self.follow(viewer, ())
             with self._lock:
                 self._viewers.discard(viewer)
+                self._metrics.set("viewers", len(self._viewers))
 
     def follow(self, viewer: Viewer, cameras: Iterable[str]) -> None:
         """Watch these cameras from now on, and no others; one whose reading failed is read again."""

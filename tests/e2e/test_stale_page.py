@@ -1,0 +1,108 @@
+"""The page while answers do not come: it says how old its data is, goes on asking, and recovers without a reload."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psutil
+import pytest
+from selenium.webdriver import Chrome
+
+from facewire import keys
+from facewire.codec import encode
+from facewire.link import connect
+from tests.e2e.browser import browser
+from tests.e2e.filmed import ALONE, Filmed, filmed, seen, wait_until_all_go_on
+from tests.e2e.proxy import Proxy, proxy
+from tests.servers import wait_for
+from tests.unit.messages import EVENT
+
+pytestmark = pytest.mark.e2e
+
+CAMERAS = 2
+AGE = r"no data for \d+ s"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filmed]:
+    """A dashboard with two cameras."""
+    with filmed(tmp_path_factory.mktemp("stale"), CAMERAS, STREAM_FPS="5") as made:
+        yield made
+
+
+@pytest.fixture
+def between(home: Filmed) -> Iterator[Proxy]:
+    """A proxy in front of it."""
+    with proxy(home.web.port) as made:
+        yield made
+
+
+@pytest.fixture(params=["shared", "alone"])
+def page(request: pytest.FixtureRequest, between: Proxy) -> Iterator[Chrome]:
+    """A browser that shows the dashboard; also one that knows no shared workers."""
+    with browser() as driver:
+        if request.param == "alone":
+            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": ALONE})
+        driver.get(between.url())
+        wait_until_all_go_on(driver, CAMERAS)
+        yield driver
+
+
+def put_event(home: Filmed, number: int) -> None:
+    fields = {keys.FIELD: encode(replace(EVENT, id=f"cam1-{number}", track_id=number, snapshot=None, identity=None))}
+    connect(home.store_url).xadd(keys.EVENTS.key(), fields)  # type: ignore[arg-type]
+
+
+def tells(page: Chrome, number: int) -> bool:
+    return any(f"#{number} " in event for event in seen(page)["events"])
+
+
+def test_a_server_that_answers_nothing_is_told_and_recovers(page: Chrome, between: Proxy, home: Filmed) -> None:
+    between.hung = ("/",)
+
+    def told() -> bool:
+        now = seen(page)
+        ages = (now["overall"], now["healthAge"], now["eventsAge"])
+        return (
+            now["state"] == "bad"
+            and all(re.search(AGE, words) for words in ages)
+            and now["stale"] == CAMERAS
+            and all("no picture for" in notice for notice in now["notices"].values())
+        )
+
+    wait_for(told, "the ages")
+    put_event(home, 71)
+    asked = len(between.asked)
+    # More requests without an answer than it ever asks at once.
+    wait_for(lambda: len(between.asked) >= asked + 5, "the page to ask on")
+    between.hung = ()
+    wait_until_all_go_on(page, CAMERAS)
+    wait_for(lambda: tells(page, 71), "the event")
+    now = seen(page)
+    assert (now["healthAge"], now["eventsAge"], now["stale"]) == ("", "", 0)
+
+
+def test_one_question_without_an_answer_leaves_the_others_fresh(page: Chrome, home: Filmed) -> None:
+    port = home.store_url.rpartition(":")[2].partition("/")[0]
+    (store,) = (child for child in psutil.Process().children() if f":{port}" in " ".join(child.cmdline()))
+    store.suspend()
+    try:
+        wait_for(lambda: re.search(AGE, seen(page)["eventsAge"]) is not None, "the events' age")
+        assert seen(page)["healthAge"] == ""
+        wait_until_all_go_on(page, CAMERAS)
+    finally:
+        store.resume()
+    put_event(home, 72)
+    wait_for(lambda: tells(page, 72) and seen(page)["eventsAge"] == "", "the event")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("401 Unauthorized", "login"), ("403 Forbidden", "403"), ("500 Internal Server Error", "500")],
+)
+def test_a_refusal_in_the_middle_is_told(page: Chrome, between: Proxy, status: str, words: str) -> None:
+    between.status, between.cut = status, True
+    wait_for(lambda: words in seen(page)["overall"] and re.search(AGE, seen(page)["overall"]) is not None, "the reason")
+    assert all(words in notice for notice in seen(page)["notices"].values())
+    between.status, between.cut = "", False
+    wait_until_all_go_on(page, CAMERAS)
