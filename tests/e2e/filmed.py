@@ -14,6 +14,7 @@ from tests.servers import redis_server, wait_for
 # All that a person sees of the page, at once.
 SEEN = """
 const all = (selector) => [...document.querySelectorAll(selector)];
+const named = (value) => Object.fromEntries(all('.camera').map((tile) => [tile.dataset.camera, value(tile)]));
 const said = (selector) => document.querySelector(selector)?.textContent ?? '';
 return {
   overall: said('#overall'),
@@ -22,8 +23,8 @@ return {
   healthAge: said('#services-title ~ .age'),
   eventsAge: said('#events-title ~ .age'),
   events: all('#events li:not(.empty)').map((item) => item.innerText),
-  seqs: Object.fromEntries(all('.camera').map((tile) => [tile.dataset.camera, Number(tile.dataset.seq ?? 0)])),
-  notices: Object.fromEntries(all('.camera').map((tile) => [tile.dataset.camera, tile.querySelector('.notice').textContent])),
+  seqs: named((tile) => Number(tile.dataset.seq ?? 0)),
+  notices: named((tile) => tile.querySelector('.notice').textContent),
   stale: all('.camera[data-stale=true]').length,
 };
 """

@@ -41,7 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, frame_port: int) -> Iterator[
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page() -> Iterator[Chrome]:
     """A browser."""
     with browser() as driver:

@@ -66,7 +66,7 @@ def test_a_viewer_without_a_place_is_told_so_and_comes_in_later(page: Chrome, ho
 
 def is_free(home: Filmed) -> bool:
     """Say whether nobody watches."""
-    return home.web.metric("value{name=\"viewers\"}") == 0
+    return home.web.metric('value{name="viewers"}') == 0
 
 
 def said_by_all(page: Chrome, words: str) -> bool:

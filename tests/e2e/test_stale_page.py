@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psutil
@@ -30,21 +31,32 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filmed]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def between(home: Filmed) -> Iterator[Proxy]:
     """A proxy in front of it."""
     with proxy(home.web.port) as made:
         yield made
 
 
-@pytest.fixture(params=["shared", "alone"])
-def page(request: pytest.FixtureRequest, between: Proxy) -> Iterator[Chrome]:
-    """A browser that shows the dashboard; also one that knows no shared workers."""
+@contextmanager
+def shown(address: str, script: str = "") -> Iterator[Chrome]:
     with browser() as driver:
-        if request.param == "alone":
-            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": ALONE})
-        driver.get(between.url())
-        wait_until_all_go_on(driver, CAMERAS)
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        driver.get(address)
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def page(between: Proxy) -> Iterator[Chrome]:
+    """A browser that shows the dashboard."""
+    with shown(between.url()) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def alone(between: Proxy) -> Iterator[Chrome]:
+    """A browser that knows no shared workers, and shows the dashboard."""
+    with shown(between.url(), ALONE) as driver:
         yield driver
 
 
@@ -57,29 +69,35 @@ def tells(page: Chrome, number: int) -> bool:
     return any(f"#{number} " in event for event in seen(page)["events"])
 
 
-def test_a_server_that_answers_nothing_is_told_and_recovers(page: Chrome, between: Proxy, home: Filmed) -> None:
+def tells_ages(page: Chrome) -> bool:
+    now = seen(page)
+    ages = (now["overall"], now["healthAge"], now["eventsAge"])
+    return (
+        now["state"] == "bad"
+        and all(re.search(AGE, words) for words in ages)
+        and now["stale"] == CAMERAS
+        and all("no picture for" in notice for notice in now["notices"].values())
+    )
+
+
+def test_a_server_that_answers_nothing_is_told_and_recovers(
+    page: Chrome, alone: Chrome, between: Proxy, home: Filmed
+) -> None:
+    pages = (page, alone)
+    for each in pages:
+        wait_until_all_go_on(each, CAMERAS)
     between.hung = ("/",)
-
-    def told() -> bool:
-        now = seen(page)
-        ages = (now["overall"], now["healthAge"], now["eventsAge"])
-        return (
-            now["state"] == "bad"
-            and all(re.search(AGE, words) for words in ages)
-            and now["stale"] == CAMERAS
-            and all("no picture for" in notice for notice in now["notices"].values())
-        )
-
-    wait_for(told, "the ages")
+    wait_for(lambda: all(tells_ages(each) for each in pages), "the ages")
     put_event(home, 71)
     asked = len(between.asked)
-    # More requests without an answer than it ever asks at once.
-    wait_for(lambda: len(between.asked) >= asked + 5, "the page to ask on")
+    # More requests without an answer than a page ever asks at once.
+    wait_for(lambda: len(between.asked) >= asked + 10, "the pages to ask on")
     between.hung = ()
-    wait_until_all_go_on(page, CAMERAS)
-    wait_for(lambda: tells(page, 71), "the event")
-    now = seen(page)
-    assert (now["healthAge"], now["eventsAge"], now["stale"]) == ("", "", 0)
+    for each in pages:
+        wait_until_all_go_on(each, CAMERAS)
+        wait_for(lambda each=each: tells(each, 71), "the event")  # type: ignore[misc]
+        now = seen(each)
+        assert (now["healthAge"], now["eventsAge"], now["stale"]) == ("", "", 0)
 
 
 def test_one_question_without_an_answer_leaves_the_others_fresh(page: Chrome, home: Filmed) -> None:
@@ -96,13 +114,14 @@ def test_one_question_without_an_answer_leaves_the_others_fresh(page: Chrome, ho
     wait_for(lambda: tells(page, 72) and seen(page)["eventsAge"] == "", "the event")
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [("401 Unauthorized", "login"), ("403 Forbidden", "403"), ("500 Internal Server Error", "500")],
-)
-def test_a_refusal_in_the_middle_is_told(page: Chrome, between: Proxy, status: str, words: str) -> None:
-    between.status, between.cut = status, True
-    wait_for(lambda: words in seen(page)["overall"] and re.search(AGE, seen(page)["overall"]) is not None, "the reason")
-    assert all(words in notice for notice in seen(page)["notices"].values())
+def test_refusals_in_the_middle_are_told(page: Chrome, between: Proxy) -> None:
+    wait_until_all_go_on(page, CAMERAS)
+    between.cut = True
+    refusals = {"401 Unauthorized": "login", "403 Forbidden": "403", "500 Internal Server Error": "500"}
+    for status, words in refusals.items():
+        between.status = status
+        wait_for(lambda words=words: words in seen(page)["overall"], status)  # type: ignore[misc]
+        assert all(words in notice for notice in seen(page)["notices"].values())
+    wait_for(lambda: re.search(AGE, seen(page)["overall"]) is not None, "the age")
     between.status, between.cut = "", False
     wait_until_all_go_on(page, CAMERAS)

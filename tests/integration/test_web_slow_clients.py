@@ -192,4 +192,3 @@ def test_a_viewer_who_reads_too_slowly_gets_pictures_that_are_new(dashboard: Web
                 break
         else:
             pytest.fail("only old pictures came")
-

@@ -9,9 +9,11 @@ from facewire.metrics import Metrics
 from web.settings import WebSettings, is_loopback
 
 OPEN_PATHS = {"/healthz"}
-# `location.replace` for a path without its last slash, below which the page's relative addresses would not be found.
-SLASH_SCRIPT = "location.pathname.endsWith('/')||location.replace(location.pathname+'/'+location.search)"
-SLASH_SCRIPT_SHA256 = "sha256-TC5eoIoHuXSMHrPNaztCqOq4W2zP06HTaFpTKyLNOcU="
+# Adds the last slash to the page's path, without which its relative addresses lead elsewhere; never to another host.
+SLASH_SCRIPT = (
+    r"location.pathname.endsWith('/')||location.replace(location.pathname.replace(/^\/+/,'/')+'/'+location.search)"
+)
+SLASH_SCRIPT_SHA256 = "sha256-HWNy2M4wyc5UTJWmKGr6fpxwUoPoSsniquV6xIgJ+m4="
 HEADERS = {
     "Content-Security-Policy": (
         f"default-src 'self'; script-src 'self' '{SLASH_SCRIPT_SHA256}'; img-src 'self' blob: data:; "
