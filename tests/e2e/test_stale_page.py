@@ -15,6 +15,7 @@ from facewire.link import connect
 from tests.e2e.browser import browser
 from tests.e2e.filmed import ALONE, Filmed, filmed, seen, wait_until_all_go_on
 from tests.e2e.proxy import Proxy, proxy
+from tests.processes import SECRET
 from tests.servers import wait_for
 from tests.unit.messages import EVENT
 
@@ -26,8 +27,8 @@ AGE = r"no data for \d+ s"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filmed]:
-    """A dashboard with two cameras."""
-    with filmed(tmp_path_factory.mktemp("stale"), CAMERAS, STREAM_FPS="5") as made:
+    """A dashboard with two cameras and a login."""
+    with filmed(tmp_path_factory.mktemp("stale"), CAMERAS, STREAM_FPS="5", WEB_PASSWORD=SECRET) as made:
         yield made
 
 
@@ -36,6 +37,10 @@ def between(home: Filmed) -> Iterator[Proxy]:
     """A proxy in front of it."""
     with proxy(home.web.port) as made:
         yield made
+
+
+def address(between: Proxy) -> str:
+    return between.url().replace("http://", f"http://facewire:{SECRET}@")
 
 
 @contextmanager
@@ -49,14 +54,14 @@ def shown(address: str, script: str = "") -> Iterator[Chrome]:
 @pytest.fixture(scope="module")
 def page(between: Proxy) -> Iterator[Chrome]:
     """A browser that shows the dashboard."""
-    with shown(between.url()) as driver:
+    with shown(address(between)) as driver:
         yield driver
 
 
 @pytest.fixture(scope="module")
 def alone(between: Proxy) -> Iterator[Chrome]:
     """A browser that knows no shared workers, and shows the dashboard."""
-    with shown(between.url(), ALONE) as driver:
+    with shown(address(between), ALONE) as driver:
         yield driver
 
 
@@ -114,14 +119,18 @@ def test_one_question_without_an_answer_leaves_the_others_fresh(page: Chrome, ho
     wait_for(lambda: tells(page, 72) and seen(page)["eventsAge"] == "", "the event")
 
 
+def tells_reason(page: Chrome, words: str) -> bool:
+    now = seen(page)
+    return words in now["overall"] and all(words in notice for notice in now["notices"].values())
+
+
 def test_refusals_in_the_middle_are_told(page: Chrome, between: Proxy) -> None:
     wait_until_all_go_on(page, CAMERAS)
     between.cut = True
     refusals = {"401 Unauthorized": "login", "403 Forbidden": "403", "500 Internal Server Error": "500"}
     for status, words in refusals.items():
         between.status = status
-        wait_for(lambda words=words: words in seen(page)["overall"], status)  # type: ignore[misc]
-        assert all(words in notice for notice in seen(page)["notices"].values())
+        wait_for(lambda words=words: tells_reason(page, words), status)  # type: ignore[misc]
     wait_for(lambda: re.search(AGE, seen(page)["overall"]) is not None, "the age")
     between.status, between.cut = "", False
     wait_until_all_go_on(page, CAMERAS)

@@ -1,4 +1,4 @@
-"""Ask the page's questions for all viewers at once, while there are any: two threads, one for each Redis server."""
+"""Ask the page's questions once for all viewers, a thread per Redis server."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ Questions = Mapping[str, Callable[[], Any]]
 
 
 class Board:
-    """Keeps the newest answer to each question, and hands it to every viewer each time it was asked.
+    """Keeps the newest answers and hands them to every viewer.
 
     Args:
         groups: the questions of each server; a server that does not answer holds up its own group only.

@@ -1,4 +1,4 @@
-"""The server's connections: what each waits for and until when, and which one goes when there are too many."""
+"""Track the connections that wait for their client, within limits."""
 
 import select
 import socket
@@ -18,7 +18,7 @@ TAKE_WITHIN_S = 10.0
 
 
 class Outbox:
-    """What is sent through one connection: what a client does not take at once is kept, or waited for.
+    """Sends through one connection, and keeps the rest of an answer.
 
     Gunicorn's response writes into it as into a socket.
 
@@ -97,7 +97,7 @@ class Connection:
 
 
 class Waiting:
-    """Connections that wait for their client: for a request, for an answer to be taken, or for the end.
+    """Holds the connections that wait for their client: to send, to take, or to close.
 
     Whoever sends a request at once waits for no longer than that takes, so that the oldest of those who wait is the
     least likely to be honest: it goes when there are too many.
@@ -129,7 +129,7 @@ class Waiting:
             del self._by_address[connection.address]
 
     def surplus(self) -> Connection | None:
-        """Return the connection that goes first, if there are too many; of the address that has most."""
+        """Return the connection to drop first, if there are too many."""
         if not self._by_address:
             return None
         address, count = self._by_address.most_common(1)[0]

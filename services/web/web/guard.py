@@ -1,4 +1,4 @@
-"""Let in who may come in: a login where one is set, known host names where none is, and strict headers."""
+"""Check logins or host names, and set strict headers."""
 
 import hmac
 

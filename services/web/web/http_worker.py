@@ -1,4 +1,4 @@
-"""A gunicorn worker whose threads meet whole requests only: clients are waited for in one loop, without a thread.
+"""Run a gunicorn worker whose threads get whole requests only.
 
 Gunicorn's own thread worker reads in its threads: a few clients who send half a request take them all (ADR 32).
 """
@@ -55,7 +55,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         super().init_process()
 
     def run(self) -> None:
-        """Serve until told to stop; then let answers that are under way end within the grace period."""
+        """Serve until told to stop, then finish answers within the grace period."""
         for end in (self._wake_reader, self._wake_writer):
             end.settimeout(0)
         self._poller.register(self._wake_reader, selectors.EVENT_READ, self._finish)

@@ -1,4 +1,4 @@
-"""Show cameras to many viewers: one thread for each camera that is watched, none for those that are not."""
+"""Show cameras to viewers; a thread runs only for a watched camera."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +46,7 @@ class Update:
 
 
 class Viewer:
-    """One viewer's place, and the newest items that wait to be sent there.
+    """One viewer's place and the newest items that wait for it.
 
     A viewer who is slow skips: an item replaces the one of the same camera or topic that still waits. What waits
     longest is sent first, so that no camera starves beside others.
@@ -70,7 +70,7 @@ class Viewer:
             self._changed.notify()
 
     def take(self, timeout_s: float) -> Shown | Update | None:
-        """Return the item that waits longest; None if there is none within the timeout."""
+        """Return the item that waits longest; None after the timeout."""
         with self._changed:
             if not self._waiting and self.open:
                 self._changed.wait(timeout_s)
@@ -163,7 +163,7 @@ class LiveView:
                 self._metrics.set("viewers", len(self._viewers))
 
     def follow(self, viewer: Viewer, cameras: Iterable[str]) -> None:
-        """Watch these cameras from now on, and no others; one whose reading failed is read again."""
+        """Watch exactly these cameras; a camera whose reading failed is read again."""
         wanted = frozenset(cameras)
         with self._lock:
             for camera in viewer.cameras - wanted:

@@ -1,4 +1,4 @@
-"""Serve the dashboard below any path of a reverse proxy, whether the proxy takes the path away or passes it on."""
+"""Serve the dashboard below any path of a reverse proxy."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ HEADERS = ("HTTP_X_INGRESS_PATH", "HTTP_X_FORWARDED_PREFIX")
 
 
 class PrefixMiddleware:
-    """Takes the prefix from the path of a request that matches no page of its own.
+    """Removes the prefix from paths that match no page.
 
     The prefix is used for nothing else: the page's addresses are relative, so that a forged header changes only what
     its own sender is answered, and no address of the page.

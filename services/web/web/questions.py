@@ -1,4 +1,4 @@
-"""Answer what the page asks: cameras, health, the latest events and decisions, as JSON-able values."""
+"""Answer the page's questions about cameras, health, events and decisions."""
 
 import time
 from typing import Any

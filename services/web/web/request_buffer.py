@@ -1,4 +1,4 @@
-"""Collect the bytes of one HTTP request until it is whole, within bounds."""
+"""Collect an HTTP request until it is whole, within bounds."""
 
 import re
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class RefusedRequestError(Exception):
 
 @dataclass(slots=True)
 class RequestBuffer:
-    """The bytes that a client has sent and that are not answered yet; more than one request may wait in it."""
+    """Holds the received bytes of requests that are not answered yet."""
 
     _bytes: bytearray = field(default_factory=bytearray)
     _length: int = 0
@@ -36,10 +36,6 @@ class RequestBuffer:
     def add(self, data: bytes) -> None:
         """Append what has come."""
         self._bytes += data
-
-    def is_full(self) -> bool:
-        """Say whether nothing more should be read before the first request is answered."""
-        return len(self._bytes) > HEAD_BYTES + BODY_BYTES
 
     def take(self) -> bytes | None:
         """Return the first request and remove it; None while it is not whole.

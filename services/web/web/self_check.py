@@ -1,4 +1,4 @@
-"""Ask the dashboard's own server for `/healthz`, as a browser would: a loop that goes round proves no answer."""
+"""Ask the dashboard's own server for `/healthz`, as a browser would."""
 
 import faulthandler
 import http.client
@@ -17,14 +17,14 @@ SUBJECT = "http"
 
 
 class SelfCheck:
-    """Makes the service unhealthy while its server does not answer, and restarts it when it stays so.
+    """Makes the service unhealthy while its own server does not answer.
 
     Args:
         host: the address that the server listens on.
         port: its port.
         heartbeat: shows that the server does not answer.
         clock: seconds that only go forward.
-        restart: ends the process, which the master then replaces.
+        restart: ends the process after 20 s without an answer; the master starts another.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The streams of pictures: one camera's for any client, and the page's, which carries all that it shows."""
+"""Stream one camera's pictures to any client, and everything to the page."""
 
 from collections.abc import Generator
 

@@ -4,6 +4,8 @@ import { Feed } from "./feed.js";
 
 const ALIVE_MS = 5000;
 const SHARED_WITHIN_MS = 3000;
+// A shared worker that tells nothing for so many of ALIVE_MS has died: even a feed without a server tells of that.
+const MOST_MISSED = 4;
 const GRACE_MS = 3000;
 
 /** Hand the feed's messages to `tell` while this page is visible; `tell` resolves when a picture was taken. */
@@ -22,6 +24,7 @@ export function connect(tell) {
   }
   const { port } = worker;
   let using = true;
+  let missed = 0;
   const giveUp = () => {
     if (!using) return;
     using = false;
@@ -33,6 +36,7 @@ export function connect(tell) {
   worker.addEventListener("error", giveUp);
   port.addEventListener("message", async ({ data }) => {
     clearTimeout(timer);
+    missed = 0;
     if (!using) return;
     await tell(data);
     if (data.kind === "picture") port.postMessage({ took: data.camera });
@@ -40,7 +44,12 @@ export function connect(tell) {
   port.start();
   const say = (more = {}) => using && port.postMessage({ visible: !document.hidden, ...more });
   say();
-  setInterval(() => !document.hidden && say(), ALIVE_MS);
+  setInterval(() => {
+    if (document.hidden) return;
+    say();
+    missed += 1;
+    if (missed > MOST_MISSED) giveUp();
+  }, ALIVE_MS);
   document.addEventListener("visibilitychange", () => say({ nudge: !document.hidden }));
   window.addEventListener("online", () => say({ nudge: true }));
   window.addEventListener("pagehide", () => say({ gone: true }));
