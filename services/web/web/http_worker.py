@@ -27,9 +27,9 @@ IDLE_S = 5.0
 TAKE_WITHIN_S = 30.0
 """A client must take an answer within this time; waiting for it costs no thread."""
 LINGER_S = 2.0
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 0.5
 READ_BYTES = 16 * 1024
-ACCEPTED_AT_ONCE = 64
+ACCEPTED_AT_ONCE = 32
 MAX_CONNECTIONS = 512
 """All together, those that are answered included."""
 Callback = Callable[[], None]
@@ -114,8 +114,9 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 client.close()
                 continue
             connection = Connection(client, peer[0], peer[:2])
-            # What is sent together with the connection is there already.
             self._await_request(connection, REQUEST_WITHIN_S)
+            # A request that is there already must not wait among those that may be dropped.
+            self._read(connection)
             while (surplus := self._waiting.surplus()) is not None:
                 self._drop(surplus)
 
