@@ -32,7 +32,8 @@ READ_BYTES = 16 * 1024
 ACCEPTED_AT_ONCE = 32
 MAX_CONNECTIONS = 512
 """All together, those that are answered included."""
-Callback = Callable[[], None]
+
+Callback = Callable[[], object]
 Outcome = Literal["keep", "close", "drop"]
 """What becomes of a connection whose request was answered."""
 
@@ -147,16 +148,8 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             self._dispatch(connection)
 
     def _read(self, connection: Connection) -> None:
-        if connection not in self._waiting:
-            return
-        try:
-            data = connection.socket.recv(READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
+        data = self._received(connection)
         if not data:
-            self._drop(connection)
             return
         if not connection.began:
             connection.began = True
@@ -199,19 +192,22 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         except OSError:
             connection.socket.close()
             return
-        self._wait(connection, LINGER_S, selectors.EVENT_READ, lambda: self._discard(connection))
+        self._wait(connection, LINGER_S, selectors.EVENT_READ, lambda: self._received(connection))
 
-    def _discard(self, connection: Connection) -> None:
+    def _received(self, connection: Connection) -> bytes:
+        """Return the bytes that have come; drop the connection at its end."""
+        # It may have been dropped since the poller told of it.
         if connection not in self._waiting:
-            return
+            return b""
         try:
             data = connection.socket.recv(READ_BYTES)
         except BlockingIOError:
-            return
+            return b""
         except OSError:
             data = b""
         if not data:
             self._drop(connection)
+        return data
 
     def _finish(self) -> None:
         """Go on with connections that were answered."""
