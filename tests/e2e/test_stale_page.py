@@ -127,10 +127,15 @@ def tells_reason(page: Chrome, words: str) -> bool:
 def test_refusals_in_the_middle_are_told(page: Chrome, between: Proxy) -> None:
     wait_until_all_go_on(page, CAMERAS)
     between.cut = True
-    refusals = {"401 Unauthorized": "login", "403 Forbidden": "403", "500 Internal Server Error": "500"}
-    for status, words in refusals.items():
+    for status, words in {"403 Forbidden": "403", "500 Internal Server Error": "500"}.items():
         between.status = status
         wait_for(lambda words=words: tells_reason(page, words), status)  # type: ignore[misc]
     wait_for(lambda: re.search(AGE, seen(page)["overall"]) is not None, "the age")
     between.status, between.cut = "", False
+    wait_until_all_go_on(page, CAMERAS)
+    between.status, between.cut = "401 Unauthorized", True
+    wait_for(lambda: tells_reason(page, "reload this page"), "the lost login")
+    # The browser forgets a login that was refused.
+    between.status, between.cut = "", False
+    page.get(address(between))
     wait_until_all_go_on(page, CAMERAS)
