@@ -132,6 +132,7 @@ def test_a_request_that_comes_slowly_and_idle_connections_end_in_time(dashboard:
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", b"400"),
     ],
+    ids=["head", "body", "unknown length", "nonsense", "two lengths"],
 )
 def test_what_is_too_large_or_garbled_is_refused_at_once(dashboard: Web, request_bytes: bytes, status: bytes) -> None:
     with connected(dashboard) as line:
