@@ -1,4 +1,4 @@
-"""Let in who may come in: a login where one is set, this machine's own names where none is, and strict headers."""
+"""Check logins or host names, and set strict headers."""
 
 import hmac
 
@@ -9,10 +9,15 @@ from facewire.metrics import Metrics
 from web.settings import WebSettings, is_loopback
 
 OPEN_PATHS = {"/healthz"}
+# Adds the last slash to the page's path, without which its relative addresses lead elsewhere; never to another host.
+SLASH_SCRIPT = (
+    r"location.pathname.endsWith('/')||location.replace(location.pathname.replace(/^\/+/,'/')+'/'+location.search)"
+)
+SLASH_SCRIPT_SHA256 = "sha256-HWNy2M4wyc5UTJWmKGr6fpxwUoPoSsniquV6xIgJ+m4="
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'self'; script-src 'self' '{SLASH_SCRIPT_SHA256}'; img-src 'self' blob: data:; "
+        "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -24,6 +29,8 @@ def guard(app: Flask, settings: WebSettings, metrics: Metrics) -> None:
     """Check every request before it is answered, and mark every answer."""
     password = settings.web_password
     auth = HTTPBasicAuth(realm="facewire")
+    headers = _headers(settings.web_frame_ancestors)
+    app.jinja_env.globals["slash_script"] = SLASH_SCRIPT
 
     @auth.verify_password  # type: ignore[untyped-decorator]  # the library has no types
     def verify(username: str, given: str) -> bool:
@@ -47,14 +54,31 @@ def guard(app: Flask, settings: WebSettings, metrics: Metrics) -> None:
             return refusal
         # Without a login the browser's own rules are the fence: a foreign page that has its name point
         # here (DNS rebinding) still calls us by that name.
-        if not is_loopback(_host()):
-            abort(403, "this dashboard answers to localhost only; set WEB_PASSWORD to open it to others")
+        host = _host()
+        if not is_loopback(host) and host.lower().rstrip(".") not in settings.web_hosts:
+            abort(
+                403,
+                "this dashboard does not answer to that name; set WEB_PASSWORD to open it to others, "
+                "or name it in WEB_HOSTS",
+            )
         return None
 
     @app.after_request
     def mark(response: Response) -> Response:
-        response.headers.update(HEADERS)
+        response.headers.update(headers)
         return response
+
+
+def _headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
+    if not frame_ancestors:
+        return HEADERS
+    policy = HEADERS["Content-Security-Policy"].replace(
+        "frame-ancestors 'none'", f"frame-ancestors {' '.join(frame_ancestors)}"
+    )
+    # X-Frame-Options cannot name an origin.
+    return {name: value for name, value in HEADERS.items() if name != "X-Frame-Options"} | {
+        "Content-Security-Policy": policy
+    }
 
 
 def _host() -> str:

@@ -3,33 +3,25 @@
 https://docs.gunicorn.org/en/stable/settings.html; the names are gunicorn's.
 """
 
-import logging
 import signal
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Any
 
-worker_class = "gthread"
+worker_class = "web.http_worker.BufferedWorker"
 workers = 1
 graceful_timeout = 3
 # A worker whose main loop hangs this long is replaced by the master: the watchdog of this service.
 timeout = 20
-keepalive = 5
 loglevel = "warning"
 control_socket_disable = True
 # Gunicorn's own advice for containers: on a disk its sign of life could hang.
 worker_tmp_dir = "/dev/shm"  # noqa: S108
 
 
-def _worth_telling(record: logging.LogRecord) -> bool:
-    # A viewer who takes nothing is given up (`web.line`): weather, of which gunicorn would log a traceback.
-    return record.exc_info is None or not isinstance(record.exc_info[1], TimeoutError)
-
-
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401  a gunicorn worker
     """End streams before gunicorn's handlers run: it would wait for viewers who never leave."""
-    worker.log.error_log.addFilter(_worth_telling)
     close: Callable[[], None] = worker.wsgi.extensions["facewire-close"]
 
     def end(handler: Callable[[int, FrameType | None], None], number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
-"""Show a camera to many: one thread for each camera that is watched, none for those that are not."""
+"""Show cameras to viewers; a thread runs only for a watched camera."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition, Event, Lock, Thread
@@ -13,7 +13,6 @@ from facewire.metrics import Metrics
 from facewire.streams import Intake, StreamReader, Wanted
 from web import mjpeg
 
-WAIT_S = 1.0
 LIVE_FOR_S = 2.0
 # A picture may come a little early and still be the next one.
 EARLY = 0.8
@@ -31,27 +30,92 @@ class Shown:
     """By the monotonic clock."""
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The newest answer to one question of the page.
+
+    Args:
+        topic: the question: `cameras`, `health`, `events` or `decisions`.
+        body: the answer as JSON; empty where there is a problem.
+        problem: why there is no answer.
+    """
+
+    topic: str
+    body: bytes = b""
+    problem: str = ""
+
+
+class Viewer:
+    """One viewer's place and the newest items that wait for it.
+
+    A viewer who is slow skips: an item replaces the one of the same camera or topic that still waits. What waits
+    longest is sent first, so that no camera starves beside others.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._waiting: dict[str, Shown | Update] = {}
+        self.cameras: frozenset[str] = frozenset()
+        self.open = True
+
+    def offer(self, name: str, item: Shown | Update) -> None:
+        """Leave an item for the viewer.
+
+        Args:
+            name: what it replaces, if that still waits.
+            item: a picture or an answer.
+        """
+        with self._changed:
+            self._waiting[name] = item
+            self._changed.notify()
+
+    def take(self, timeout_s: float) -> Shown | Update | None:
+        """Return the item that waits longest; None after the timeout."""
+        with self._changed:
+            if not self._waiting and self.open:
+                self._changed.wait(timeout_s)
+            while self._waiting:
+                item = self._waiting.pop(next(iter(self._waiting)))
+                # A picture that waited too long may show what is private by now.
+                if isinstance(item, Update) or time.monotonic() - item.at_s <= LIVE_FOR_S:
+                    return item
+        return None
+
+    def close(self) -> None:
+        """End the view."""
+        with self._changed:
+            self.open = False
+            self._changed.notify()
+
+
 @dataclass(slots=True)
 class _Watched:
     stop: Event = field(default_factory=Event)
-    changed: Condition = field(default_factory=Condition)
     shown: Shown | None = None
-    viewers: int = 0
+    viewers: set[Viewer] = field(default_factory=set)
 
 
 class TooManyViewersError(Exception):
-    """Another viewer would cost the frames of those who watch already."""
+    """Another viewer would cost the frames of those who watch already.
+
+    Args:
+        limit: the most viewers at once.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"too many viewers: {limit} of {limit}; MAX_VIEWERS says how many there may be")
+        self.limit = limit
 
 
 class LiveView:
-    """Reads, encodes once, and hands to every viewer; a slow viewer skips pictures.
+    """Reads, encodes once, and hands to every viewer.
 
     Args:
         make_bus: makes a connection of its own for each thread, which blocks in it.
         intake: decodes messages.
         metrics: times the steps.
         fps: the most pictures a second.
-        max_viewers: the most viewers at once.
+        max_viewers: the most viewers at once, however many cameras each of them watches.
     """
 
     def __init__(
@@ -62,40 +126,65 @@ class LiveView:
         self._metrics = metrics
         self._step_s = 1 / fps
         self._max_viewers = max_viewers
+        self._closed = False
         self._watched: dict[str, _Watched] = {}
+        self._viewers: set[Viewer] = set()
         self._lock = Lock()
 
     def close(self) -> None:
         """End every view."""
         with self._lock:
             # A browser may still ask for another on a connection that it holds.
-            self._max_viewers = 0
+            self._closed = True
             for watched in self._watched.values():
                 watched.stop.set()
+            for viewer in self._viewers:
+                viewer.close()
 
     @contextmanager
-    def watching(self, camera: str, has_left: Callable[[], bool]) -> Iterator[Iterator[Shown]]:
-        """Watch a camera; the pictures come from an iterator that ends when the view is closed.
-
-        Args:
-            camera: its name.
-            has_left: says whether the viewer has gone, which a camera without pictures would hide.
+    def place(self) -> Iterator[Viewer]:
+        """Take a viewer's place until the block ends.
 
         Raises:
             TooManyViewersError: all places are taken.
         """
+        viewer = Viewer()
         with self._lock:
-            if sum(watched.viewers for watched in self._watched.values()) >= self._max_viewers:
-                raise TooManyViewersError(camera)
-            watched = self._watched.get(camera) or self._begin(camera)
-            watched.viewers += 1
+            if self._closed or len(self._viewers) >= self._max_viewers:
+                raise TooManyViewersError(self._max_viewers)
+            self._viewers.add(viewer)
+            self._metrics.set("viewers", len(self._viewers))
         try:
-            yield _pictures(watched, has_left)
+            yield viewer
         finally:
+            self.follow(viewer, ())
             with self._lock:
-                watched.viewers -= 1
-                if not watched.viewers:
-                    self._forget(camera, watched)
+                self._viewers.discard(viewer)
+                self._metrics.set("viewers", len(self._viewers))
+
+    def follow(self, viewer: Viewer, cameras: Iterable[str]) -> None:
+        """Watch exactly these cameras; a camera whose reading failed is read again."""
+        wanted = frozenset(cameras)
+        with self._lock:
+            for camera in viewer.cameras - wanted:
+                self._leave(viewer, camera)
+            if not self._closed:
+                for camera in wanted - viewer.cameras:
+                    self._join(viewer, camera)
+                viewer.cameras = wanted
+
+    def _join(self, viewer: Viewer, camera: str) -> None:
+        watched = self._watched.get(camera) or self._begin(camera)
+        watched.viewers.add(viewer)
+        if watched.shown is not None:
+            viewer.offer(camera, watched.shown)
+
+    def _leave(self, viewer: Viewer, camera: str) -> None:
+        watched = self._watched.get(camera)
+        if watched is not None:
+            watched.viewers.discard(viewer)
+            if not watched.viewers:
+                self._forget(camera, watched)
 
     def _begin(self, camera: str) -> _Watched:
         watched = self._watched[camera] = _Watched()
@@ -106,12 +195,14 @@ class LiveView:
         watched.stop.set()
         if self._watched.get(camera) is watched:
             del self._watched[camera]
+        for viewer in watched.viewers:
+            viewer.cameras -= {camera}
 
     def _show(self, camera: str, watched: _Watched) -> None:
         try:
             self._read(camera, watched)
         finally:
-            # After an unforeseen error too: its viewers' streams end, and the next viewer begins anew.
+            # After an unforeseen error too: its viewers lose the camera, and whoever follows it next begins anew.
             with self._lock:
                 self._forget(camera, watched)
 
@@ -134,20 +225,11 @@ class LiveView:
                 continue
             with self._metrics.stage("encode"):
                 encoded = drawing.jpeg(frame)
-            with watched.changed:
-                watched.shown = Shown(frame, encoded, tracks, mjpeg.about(frame, tracks), time.monotonic())
-                watched.changed.notify_all()
+            self._hand(camera, watched, Shown(frame, encoded, tracks, mjpeg.about(frame, tracks), time.monotonic()))
             self._metrics.handled(camera, frame.captured_ns)
 
-
-def _pictures(watched: _Watched, has_left: Callable[[], bool]) -> Iterator[Shown]:
-    last: Shown | None = None
-    while not watched.stop.is_set() and not has_left():
-        with watched.changed:
-            if watched.shown is last:
-                watched.changed.wait(WAIT_S)
-            shown = watched.shown
-        # Whoever comes while nothing comes from the camera must not be shown what was seen before.
-        if shown is not None and shown is not last and time.monotonic() - shown.at_s <= LIVE_FOR_S:
-            last = shown
-            yield shown
+    def _hand(self, camera: str, watched: _Watched, shown: Shown) -> None:
+        with self._lock:
+            watched.shown = shown
+            for viewer in watched.viewers:
+                viewer.offer(camera, shown)

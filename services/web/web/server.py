@@ -9,8 +9,8 @@ from facewire.service import require_place, require_port
 from facewire.settings import stop_operator
 from web.settings import WebSettings
 
-# Beside the viewers: pages, health, snapshots.
-SPARE_THREADS = 8
+# Beside the viewers: pages, health, snapshots. A thread that is not needed is not started.
+SPARE_THREADS = 16
 
 
 def serve(settings: WebSettings) -> NoReturn:

@@ -14,6 +14,7 @@ from facewire.service import Service, running
 from facewire.settings import load
 from web.app import create_app
 from web.live import LiveView
+from web.self_check import SelfCheck
 from web.settings import WebSettings
 
 BEAT_S = 1.0
@@ -32,6 +33,8 @@ def application() -> Flask:
         settings, service.bus, service.store, live, service.metrics, lambda: marked.now, lambda: watch.controls
     )
     Thread(target=_beat, args=(service, make_bus()), name="heartbeat", daemon=True).start()
+    check = SelfCheck(settings.web_host, settings.web_port, service.heartbeat)
+    Thread(target=check.run, args=(service.stop,), name="self-check", daemon=True).start()
     ending.callback(live.close)
     app.extensions["facewire-close"] = ending.close
     return app

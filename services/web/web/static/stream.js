@@ -1,17 +1,20 @@
-// Reads a camera's MJPEG stream part by part, so that each picture comes with the tracks of just that picture.
+// Reads a multipart stream part by part, so that each picture comes with the tracks of just that picture.
 
 const HEAD_END = [13, 10, 13, 10];
 const decoder = new TextDecoder("ascii");
 
-/** Yield {about, jpeg} for each part of the stream at `url`, until it ends or `signal` aborts. */
-export async function* parts(url, signal) {
-  const answer = await fetch(url, { signal, cache: "no-store" });
-  if (!answer.ok) throw new Error(await answer.text());
-  const reader = answer.body.getReader();
+/**
+ * Yield {camera, about, body} for each part of an answer's body, until it ends.
+ *
+ * `camera` is empty for a topic's part; `wind` is called with each piece that arrives.
+ */
+export async function* parts(body, wind = () => {}) {
+  const reader = body.getReader();
   let pending = new Uint8Array(0);
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
+    wind();
     pending = joined(pending, value);
     for (let taken = take(pending); taken; taken = take(pending)) {
       pending = taken.rest;
@@ -32,7 +35,8 @@ function take(bytes) {
   const start = end + HEAD_END.length;
   const stop = start + Number(headers.get("content-length"));
   if (bytes.length < stop + 2) return null;
-  const part = { about: JSON.parse(headers.get("x-facewire")), jpeg: bytes.slice(start, stop) };
+  const about = JSON.parse(headers.get("x-facewire"));
+  const part = { camera: headers.get("x-camera") ?? "", about, body: bytes.slice(start, stop) };
   return { part, rest: bytes.subarray(stop + 2) };
 }
 
