@@ -1,0 +1,57 @@
+"""`prepare` remembers what it measured, and measures anew once a driver, a library or a package appears or vanishes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.places import MODELS, ROOT
+
+MEASURING = "timing every backend on this host"
+
+
+def prepare(cache: Path, environment: Mapping[str, str]) -> bool:
+    """Run `prepare`; return whether it measured."""
+    # No driver of Mesa's: its software takes a third of a second a picture.
+    places = {"MODELS_DIR": str(MODELS), "CACHE_DIR": str(cache), "VK_DRIVER_FILES": "/nonexistent/driver.json"}
+    done = subprocess.run(
+        [sys.executable, "-m", "detector", "prepare"],
+        cwd=ROOT,
+        env=os.environ | places | environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return MEASURING in done.stderr
+
+
+def with_driver(folder: Path) -> dict[str, str]:
+    manifest = folder / "vulkan" / "icd.d" / "some_icd.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(json.dumps({"ICD": {"library_path": "/nonexistent/libvulkan_some.so"}}))
+    return {"XDG_DATA_HOME": str(folder)}
+
+
+def with_library(folder: Path) -> dict[str, str]:
+    folder.mkdir()
+    (folder / "libedgetpu.so.1").write_bytes(b"no library")
+    return {"LD_LIBRARY_PATH": str(folder)}
+
+
+def with_package(folder: Path) -> dict[str, str]:
+    info = folder / "ncnn-99.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ncnn\nVersion: 99.0\n")
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_a_choice_is_remembered_until_a_dependency_changes(cache: Path, tmp_path: Path) -> None:
+    prepare(cache, {})
+    assert not prepare(cache, {}), "nothing changed"
+    for changed in (with_driver(tmp_path / "data"), with_library(tmp_path / "lib"), with_package(tmp_path / "site")):
+        assert prepare(cache, changed), changed
+        assert not prepare(cache, changed), changed
+    assert not prepare(cache, {}), "all is as it was"
