@@ -77,7 +77,8 @@ def test_tuning_is_interrupted_and_goes_on_where_it_was(tmp_path: Path) -> None:
     (file,) = cache.glob("tuning/*.json")
     records = read(file, file.name.split("-")[0])
     # Whether a search beats TVM's own loops depends on the host; that it was made and kept does not.
-    assert sorted(task.split()[0] for task in concluded(cache)) == ["convolution", "convolution", "searched"]
+    assert [task.split()[0] for task in concluded(cache)].count("searched") == 1
+    assert len(concluded(cache)) == 3
     assert len(searched(cache)) == 2
     assert {record.task for record in records} <= concluded(cache)
     assert all(record.record_ms < record.rule_ms for record in records)
