@@ -19,7 +19,7 @@ def prepare(cache: Path, environment: Mapping[str, str]) -> bool:
     done = subprocess.run(
         [sys.executable, "-m", "detector", "prepare"],
         cwd=ROOT,
-        env=os.environ | places | environment,
+        env={**os.environ, **places, **environment},
         capture_output=True,
         text=True,
         timeout=280,

@@ -78,7 +78,7 @@ def test_arguments_go_to_pytest_and_its_code_comes_back(clone: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_at_once(number: signal.Signals, code: int, clone: Path) -> None:
     script = start(clone, FIRST_TAKES_S="30")
-    wait_for(lambda: ran(clone), "the first part")
+    wait_for(lambda: bool(ran(clone)), "the first part")
     started_s = time.monotonic()
     script.send_signal(number)
     # Its output ends with the last process that could still write to it.
