@@ -7,8 +7,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from detector.artifacts import Artifacts
+from detector.geometry import InputSize
 
-from tests.places import CACHE, ROOT
+from facewire.models import model_path
+from tests.places import CACHE, MODELS, ROOT
 
 # Sums of up to 64 products of standard normal values, in another order; as a part of the largest.
 CLOSE = {"float32": 2e-6, "float16": 5e-3}
@@ -41,7 +44,7 @@ print(len(functions), *(name for name, f in functions.items() if "tirx.is_schedu
 
 @pytest.mark.parametrize(("cpu", "element"), [("haswell", "float32"), ("sapphirerapids", "float16")])
 def test_the_rules_know_all_of_yunet_but_the_split_of_its_heads(cpu: str, element: str) -> None:
-    (model,) = CACHE.glob("face_detection_yunet_2023mar-*-320x256.onnx")
+    model = Artifacts(model_path(MODELS, "yunet"), InputSize(320, 256), 1, CACHE).static_model
     command = [sys.executable, "-c", WHAT_NO_RULE_KNOWS, str(model), cpu, element]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -59,7 +62,8 @@ from detector.compiling.compilation import scheduled
 from detector.compiling.machine import machine_of
 target = Target({"kind": "llvm", "mcpu": sys.argv[2]})
 module = scheduled(onnx.load(sys.argv[1]), target, machine_of(target, 1))
-loops = {name: f for name, f in module.functions_items() if isinstance(f, PrimFunc) and "conv2d" in name.name_hint}
+found = {str(name.name_hint): f for name, f in module.functions_items() if isinstance(f, PrimFunc)}
+loops = {name: f.with_attr("global_symbol", name) for name, f in found.items() if "conv2d" in name}
 print(tvm.compile(IRModule(loops), target=target).mod.inspect_source("asm"))
 """
 LABEL, BACK = re.compile(r"(\.LBB\w+):"), re.compile(r"\tj\w+\t(\.LBB\w+)")
@@ -67,7 +71,7 @@ LABEL, BACK = re.compile(r"(\.LBB\w+):"), re.compile(r"\tj\w+\t(\.LBB\w+)")
 
 @pytest.mark.parametrize(("cpu", "register"), [("haswell", "ymm"), ("skylake-avx512", "zmm")])
 def test_the_innermost_loops_keep_their_sums_in_registers(cpu: str, register: str) -> None:
-    (model,) = CACHE.glob("face_detection_yunet_2023mar-*-320x256.onnx")
+    model = Artifacts(model_path(MODELS, "yunet"), InputSize(320, 256), 1, CACHE).static_model
     done = subprocess.run([sys.executable, "-c", ASSEMBLY, str(model), cpu], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     found = [loop for loop in innermost(done.stdout) if sum("vfmadd" in line for line in loop) >= 8]

@@ -63,6 +63,10 @@ class Artifacts:
         made_by = hashlib.sha256(f"{_digest(*_sources(*FIXED_BY))} onnx{package_version('onnx')}".encode()).hexdigest()
         return self.cache / f"{self._content}-{made_by[:HASH_LETTERS]}-{self.size}.onnx"
 
+    def old_static_models(self) -> list[Path]:
+        """Return the static models that other code or another onnx made of the same model, at the same size."""
+        return [each for each in self.cache.glob(f"{self._content}*-{self.size}.onnx") if each != self.static_model]
+
     def file(self, backend: str, cpu: str) -> Path:
         """Name what a backend loads on a host."""
         if backend == "edgetpu":
