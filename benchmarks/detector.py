@@ -142,6 +142,7 @@ def figures(made: Made, asked: Asked) -> Figures:
     return Figures(
         rows=tuple(rows),
         chosen=chosen,
+        instruction_set=loop["instruction_set"],
         peak_gflops=round(_gflops(loop["flop"], median_ms(PEAK)), 2),
         achieved_gflops=round(_gflops(flop(onnx.load(made.static_model)), median_ms("tvm")), 2),
         step_over_net=round(median_ms(chosen, "step") / median_ms(chosen), 3),
@@ -184,7 +185,8 @@ def main() -> None:
         found = figures(make(size, Path(folder)), asked)
     share = found.achieved_gflops / found.peak_gflops
     print(f"\n{table(found.rows)}\n")
-    print(f"chosen: {found.chosen}; {found.achieved_gflops} of {found.peak_gflops} GFLOP/s a thread ({share:.0%})\n")
+    print(f"chosen: {found.chosen}; {found.achieved_gflops} of {found.peak_gflops} GFLOP/s a thread ({share:.0%})")
+    print(f"instruction set: {found.instruction_set}\n")
     print(f"{verdicts(targets(found, THREADS))}\n")
     print(json.dumps(for_programs(found)))
 

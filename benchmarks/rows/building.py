@@ -11,7 +11,7 @@ import onnx
 import tvm
 from detector.compiling.compilation import HOST_LINKER, compile_for_host, host_target, linking
 from detector.compiling.graph import take_bytes
-from detector.compiling.machine import machine_of
+from detector.compiling.machine import machine_of, vector_unit
 from detector.precision import FP32
 from tvm.relax.frontend.onnx import from_onnx
 
@@ -30,12 +30,18 @@ def build_untuned(model: Path, library: Path, threads: int) -> None:
 
 def build_peak(library: Path) -> None:
     """Compile the loop of multiply-adds; beside it goes what it computes."""
-    machine = machine_of(host_target(1), 1)
+    host = host_target(1)
+    machine = machine_of(host, 1)
     # Two registers hold the factors.
     sums = machine.registers - 4
     steps = PEAK_FLOP // (2 * sums * machine.lanes)
-    _export(tvm.compile(peak_loop(sums, machine.lanes, steps), target=host_target(1)), library)
-    figures = {"sums": sums, "lanes": machine.lanes, "flop": 2 * sums * machine.lanes * steps}
+    _export(tvm.compile(peak_loop(sums, machine.lanes, steps), target=host), library)
+    figures = {
+        "sums": sums,
+        "lanes": machine.lanes,
+        "flop": 2 * sums * machine.lanes * steps,
+        "instruction_set": vector_unit(host) or "scalar",
+    }
     library.with_suffix(".json").write_text(json.dumps(figures), encoding="utf-8")
 
 

@@ -124,5 +124,10 @@ def make(size: InputSize, temporary: Path) -> Made:
 
 def _rules() -> str:
     folder = Path(detector.compiling.__file__).parent
-    sources = (*sorted(folder.glob("*.py")), *(Path(__file__).with_name(name) for name in ("building.py", "loops.py")))
+    fixed = folder.parent / "static.py"
+    sources = (
+        *sorted(folder.glob("*.py")),
+        fixed,
+        *(Path(__file__).with_name(name) for name in ("building.py", "loops.py")),
+    )
     return hashlib.sha256(b"".join(each.read_bytes() for each in sources)).hexdigest()[:10]

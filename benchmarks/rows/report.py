@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+LEAST_SHARE = {"avx2": 0.7}
+"""Share of the measured peak to reach, by instruction set: AVX2 has half as many registers as others."""
+LEAST_SHARE_ELSEWHERE = 0.75
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -39,6 +43,7 @@ class Figures:
 
     rows: tuple[Row, ...]
     chosen: str
+    instruction_set: str
     peak_gflops: float
     achieved_gflops: float
     step_over_net: float
@@ -81,7 +86,12 @@ def targets(figures: Figures, threads: Sequence[int]) -> list[Target]:
     return [
         *found,
         Target("pytorch-eager / chosen, 1 thread", faster, ">=", 25),
-        Target("achieved / peak GFLOP/s, 1 thread", figures.achieved_gflops / figures.peak_gflops, ">=", 0.75),
+        Target(
+            "achieved / peak GFLOP/s, 1 thread",
+            figures.achieved_gflops / figures.peak_gflops,
+            ">=",
+            LEAST_SHARE.get(figures.instruction_set, LEAST_SHARE_ELSEWHERE),
+        ),
         Target("step over net", figures.step_over_net, "<=", 1.4),
         Target("peak memory, MB", figures.peak_rss_mb, "<=", 150),
         Target("start to first faces, s", figures.first_faces_s, "<=", 2),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import tvm
-from detector.compiling.machine import FULL, HALF, Machine, depthwise_tile, product_tile
+from detector.compiling.machine import FULL, HALF, Machine, depthwise_tile, holds_taps, product_tile
 from detector.compiling.separable import Separable, separable
 from detector.compiling.stem import Stem, stem
 from numpy.typing import NDArray
@@ -62,8 +62,8 @@ def separable_error(machine: Machine, shape: Separable, cut: int) -> float:
     truth = np.maximum(truth, 0) if shape.relu else truth
     if shape.pool:
         truth = truth.reshape(height // 2, 2, width // 2, 2, outputs).max((1, 3))
-    tiles = product_tile(machine, width, outputs), depthwise_tile(machine, width, even=shape.pool)
-    loops = separable(shape, *tiles, cut, machine.element)
+    tiles = product_tile(machine, width, outputs), depthwise_tile(machine, width, outputs, even=shape.pool)
+    loops = separable(shape, *tiles, cut, machine.element, held=holds_taps(machine, tiles[1]))
     return error(loops, [each.astype(machine.element) for each in (image, product, biases[0], taps, biases[1])], truth)
 
 

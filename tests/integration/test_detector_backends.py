@@ -13,7 +13,7 @@ from detector.artifacts import Artifacts
 from detector.backends import KINDS, Backend, BackendError
 from detector.families.yunet import NMS_IOU, yunet
 from detector.geometry import InputSize, LetterboxCanvas
-from detector.host import cpu_name, devices, has_half_arithmetic
+from detector.host import cpu_name, has_half_arithmetic
 from detector.measuring import load
 from detector.opening import Files, opening
 
@@ -119,7 +119,7 @@ def test_the_measurement_tells_software_from_a_gpu(artifacts: Artifacts) -> None
     choice = load(Files(artifacts).choice)
     assert choice is not None, "scripts/setup measures"
     row = next(row for row in choice.rows if row.backend == "ncnn-vulkan")
-    if not devices():
+    if not list(Path("/dev/dri").glob("renderD*")):
         assert row.problem.startswith("software, llvmpipe")
         assert "ncnn-vulkan" not in choice.ranked
 

@@ -26,7 +26,7 @@ def row(name: str, threads: int, median_ms: float | None, problem: str = "") -> 
 def a_run() -> Figures:
     rows = [row(name, threads, each_ms / threads) for threads in (1, 2) for name, each_ms in TIMES_MS.items()]
     rows.append(Row("edgetpu", "ssd", "320x320", 1, problem="no device"))
-    return Figures(tuple(rows), "tvm", 200.0, 150.0, 1.3, 90.0, 0.8)
+    return Figures(tuple(rows), "tvm", "avx512f", 200.0, 150.0, 1.3, 90.0, 0.8)
 
 
 def two_convolutions() -> onnx.ModelProto:
@@ -69,6 +69,16 @@ def test_all_targets_of_a_good_run_are_reached() -> None:
 )
 def test_a_target_is_missed(run: Figures, missed: str) -> None:
     assert [each.name for each in targets(run, (1, 2)) if each.verdict == "MISSED"] == [missed]
+
+
+def test_avx2_is_to_reach_seven_tenths_of_the_peak() -> None:
+    run = replace(a_run(), instruction_set="avx2")
+    assert {each.verdict for each in targets(replace(run, achieved_gflops=141.0), (1, 2))} == {"ok"}
+    assert "MISSED" in {each.verdict for each in targets(replace(run, achieved_gflops=139.0), (1, 2))}
+
+
+def test_programs_read_the_instruction_set() -> None:
+    assert for_programs(a_run())["instruction_set"] == "avx512f"
 
 
 def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:

@@ -113,6 +113,6 @@ def test_a_damaged_file_that_the_operator_named_is_refused(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_shipped_records_are_intact(kind: str) -> None:
+    # There may be none: where the rules' own tiles are the best that are known.
     records = read(SHIPPED / f"{kind}.json", kind)
-    assert records
     assert all(record.record_ms < record.rule_ms for record in records)

@@ -1,16 +1,31 @@
 """What is made from a model, and where it is kept: one file per model, input, CPU and threads."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 from detector import records
+from detector.dependencies import package_version
 from detector.geometry import InputSize
 from detector.precision import FP16, FP32
+from facewire.models import MANIFEST
 
 HASH_LETTERS = 10
+FIXED_BY = ("static.py",)
+"""Our code that makes the static model."""
+MEASURED_BY = (
+    "backends/*.py",
+    "families/*.py",
+    "agreement.py",
+    "examining.py",
+    "geometry.py",
+    "isolat*.py",
+    "measuring.py",
+    "timing.py",
+)
+"""Our code that a measured time, or that a backend agrees, depends on."""
 EDGE_TPU_MODEL = "ssd_mobilenet_v2_face_quant_postprocess_edgetpu.tflite"
 """`edgetpu-face` of the manifest, which lies beside the other models."""
 
@@ -45,7 +60,12 @@ class Artifacts:
     @property
     def static_model(self) -> Path:
         """The ONNX model with its input size fixed."""
-        return self.cache / f"{self.stem}.onnx"
+        made_by = hashlib.sha256(f"{_digest(*_sources(*FIXED_BY))} onnx{package_version('onnx')}".encode()).hexdigest()
+        return self.cache / f"{self._content}-{made_by[:HASH_LETTERS]}-{self.size}.onnx"
+
+    def old_static_models(self) -> list[Path]:
+        """Return the static models that other code or another onnx made of the same model, at the same size."""
+        return [each for each in self.cache.glob(f"{self._content}*-{self.size}.onnx") if each != self.static_model]
 
     def file(self, backend: str, cpu: str) -> Path:
         """Name what a backend loads on a host."""
@@ -83,17 +103,16 @@ class Artifacts:
         # Threads too: a library is cut into as many strips.
         return f"{self.stem}-{cpu}-{precision}-{self.threads}t-tvm{version('apache-tvm')}-{self._loops(cpu)}.so"
 
-    def choice(self, cpu: str, among: Sequence[str]) -> Path:
+    def choice(self, cpu: str, depends: Iterable[str]) -> Path:
         """Name the record of which backend is fastest on a host.
 
         Args:
             cpu: the host's.
-            among: backends and devices that there are: with another, there is another choice to be made.
+            depends: the state of all that times depend on, one line each; after a change another choice is to be made.
         """
-        others = (self.net.name, f"ncnn{_version('ncnn')}")
-        there = hashlib.sha256(" ".join((*among, *others)).encode()).hexdigest()[:HASH_LETTERS]
-        versions = f"tvm{version('apache-tvm')}-{self._loops(cpu)}-onnxruntime{version('onnxruntime')}"
-        return self.cache / f"{self.stem}-{cpu}-{self.threads}t-{versions}-{there}.choice.json"
+        code = _digest(MANIFEST, *_sources(*MEASURED_BY))
+        state = hashlib.sha256("\n".join((code, self._loops(cpu), *depends)).encode()).hexdigest()[:HASH_LETTERS]
+        return self.cache / f"{self.stem}-{cpu}-{self.threads}t-{state}.choice.json"
 
     def own_records(self, cpu: str) -> tuple[Path, ...]:
         """Name what was tuned on a host, or named by the operator: files that win over shipped ones."""
@@ -103,7 +122,7 @@ class Artifacts:
     def _loops(self, cpu: str) -> str:
         """Name what makes a library: after a change, the cache's older ones and their timings are passed over."""
         shipped = sorted(records.SHIPPED.glob("*.json"))
-        return _digest(*_sources("compiling/*.py"), *shipped, *self.own_records(cpu))
+        return _digest(*_sources("compiling/*.py", *FIXED_BY), *shipped, *self.own_records(cpu))
 
 
 def _sources(*patterns: str) -> list[Path]:
@@ -113,10 +132,3 @@ def _sources(*patterns: str) -> list[Path]:
 
 def _digest(*files: Path) -> str:
     return records.fingerprint(files)[:HASH_LETTERS]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "-none"

@@ -7,19 +7,13 @@ from pathlib import Path
 # x86 says `flags` and `model name`, arm64 `Features` and `CPU part`.
 TELLING = ("model name", "flags", "features", "cpu implementer", "cpu part", "cpu variant")
 
-
-GRAPHICS, EDGE_TPU_PCIE = "dri/renderD*", "apex_*"
-"""Files in /dev of what may run a network."""
+EDGE_TPU_PCIE = "apex_*"
+"""Files in /dev of Edge TPUs on PCIe."""
 EDGE_TPU_USB = ("1a6e:089a", "18d1:9302")
 """An Edge TPU's id on USB: before its first use, and after."""
 
 
 DEV, USB = Path("/dev"), Path("/sys/bus/usb/devices")
-
-
-def devices(dev: Path = DEV, usb: Path = USB) -> list[str]:
-    """Name the devices beside the CPU that may run a network here."""
-    return [*_files(dev, GRAPHICS), *edge_tpus(dev, usb)]
 
 
 def edge_tpus(dev: Path = DEV, usb: Path = USB) -> list[str]:

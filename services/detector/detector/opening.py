@@ -8,7 +8,8 @@ from pathlib import Path
 from detector import sealing
 from detector.artifacts import Artifacts
 from detector.backends import KINDS, REFERENCE, Backend, BackendError
-from detector.host import cpu_name, devices
+from detector.dependencies import Host, host_lines, state_of
+from detector.host import cpu_name
 from detector.isolating import Isolation
 from detector.preparation import PreparationError, run_step
 
@@ -56,14 +57,24 @@ class Files:
         """Say whether a backend's file is there."""
         return self.path(name).exists()
 
-    def there(self) -> list[str]:
-        """Name the backends whose files are there."""
-        return [name for name in KINDS if self.has(name)]
-
     @property
     def choice(self) -> Path:
-        """Where the choice among what there is now is kept."""
-        return self._artifacts.choice(cpu_name(), [*self.there(), *devices()])
+        """Where the choice is kept that was made with everything as it is now."""
+        return self._artifacts.choice(cpu_name(), self.dependencies(Host()))
+
+    def dependencies(self, host: Host) -> list[str]:
+        """Return the state of all that measured times depend on, one line each."""
+        lines = list(host_lines())
+        for name, kind in KINDS.items():
+            lines += [f"{name} {line}" for line in (self._file_line(name), *kind.depends.lines(host))]
+        return lines
+
+    def _file_line(self, name: str) -> str:
+        path = self.path(name)
+        if not path.exists():
+            return f"no file {path.name}"
+        # A made file counts by its seal: it is made anew with the same content where nothing else changed.
+        return f"file {path.name} {sealing.sealed(path)}" if self._made(name) else f"file {state_of(path)}"
 
     def discard(self, name: str) -> None:
         """Remove a file that does not load (a power cut may leave one empty), so that it is made again."""

@@ -9,11 +9,19 @@ def seal(path: Path) -> None:
     _beside(path).write_text(_digest(path), encoding="ascii")
 
 
+def sealed(path: Path) -> str:
+    """Return the sha256 that the file was sealed with, empty where there is none."""
+    try:
+        return _beside(path).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def is_intact(path: Path) -> bool:
     """Say whether the file is there, and as it was when it was sealed."""
     try:
-        return _beside(path).read_text(encoding="ascii") == _digest(path)
-    except (OSError, UnicodeDecodeError):
+        return sealed(path) == _digest(path)
+    except OSError:
         return False
 
 

@@ -70,6 +70,8 @@ def _static(artifacts: Artifacts) -> None:
 
     fix_input(artifacts.model, artifacts.static_model, artifacts.size)
     sealing.seal(artifacts.static_model)
+    for old in artifacts.old_static_models():
+        sealing.remove(old)
 
 
 def _compile(artifacts: Artifacts, target: str | None, precision: str) -> None:

@@ -1,13 +1,16 @@
 """What runs a network: picture in, tensors out. Each backend's library is imported only in its own file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from detector import vulkan
+from detector.dependencies import Dependencies, Host
 from detector.families import Family, ssd
 from detector.families.yunet import yunet
 from detector.geometry import Canvas, InputSize, Tensor
+from detector.host import edge_tpus
 from facewire.models import ModelError, verify_file
 
 
@@ -104,6 +107,7 @@ class Kind:
         isolated: it drives a device, whose driver may take its process along: it gets one of its own.
         missing: why its file may not be there.
         refuse: raises BackendError where it runs, and still is nothing for `auto` to take.
+        depends: its dependencies beside its file; a remembered measurement holds as long as they are as they were.
     """
 
     open: Opener
@@ -111,16 +115,43 @@ class Kind:
     isolated: bool = False
     missing: str = "not made for this host"
     refuse: Callable[[], None] = lambda: None
+    depends: Dependencies = field(default_factory=Dependencies)
 
+
+def _edge_tpus(host: Host) -> list[str]:
+    return edge_tpus(host.root / "dev", host.root / "sys/bus/usb/devices")
+
+
+OPENMP = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
+TVM = Dependencies(packages=("apache-tvm", "apache-tvm-ffi"))
+NCNN = Dependencies(packages=("ncnn",), variables=OPENMP)
+NCNN_VULKAN = Dependencies(
+    packages=("ncnn",),
+    libraries=(vulkan.LOADER,),
+    find=vulkan.driver_files,
+    devices=vulkan.DEVICES,
+    contents=vulkan.CONTENTS,
+    variables=(*OPENMP, *vulkan.VARIABLES),
+)
+EDGE_TPU = Dependencies(
+    packages=("ai-edge-litert", "tflite-runtime"),
+    libraries=("libedgetpu.so.1",),
+    devices=("/dev/apex_*", "/dev/bus/usb/*"),
+    seen=_edge_tpus,
+)
 
 NO_NET = "not made for this host, which pnnx does"
 KINDS: dict[str, Kind] = {
-    "onnxruntime": Kind(open_onnxruntime),
-    "tvm": Kind(open_tvm),
-    "tvm-fp16": Kind(open_tvm_fp16, missing="not made: it is for CPUs with arithmetic in half precision"),
-    "ncnn": Kind(open_ncnn, missing=NO_NET),
-    "ncnn-vulkan": Kind(open_ncnn_vulkan, isolated=True, missing=NO_NET, refuse=_refuse_software_gpu),
-    "edgetpu": Kind(open_edgetpu, lambda _: ssd.family(), isolated=True, missing="no model for it (docs/coral.md)"),
+    "onnxruntime": Kind(open_onnxruntime, depends=Dependencies(packages=("onnxruntime",))),
+    "tvm": Kind(open_tvm, depends=TVM),
+    "tvm-fp16": Kind(open_tvm_fp16, missing="not made: it is for CPUs with arithmetic in half precision", depends=TVM),
+    "ncnn": Kind(open_ncnn, missing=NO_NET, depends=NCNN),
+    "ncnn-vulkan": Kind(
+        open_ncnn_vulkan, isolated=True, missing=NO_NET, refuse=_refuse_software_gpu, depends=NCNN_VULKAN
+    ),
+    "edgetpu": Kind(
+        open_edgetpu, lambda _: ssd.family(), isolated=True, missing="no model for it (docs/coral.md)", depends=EDGE_TPU
+    ),
 }
 REFERENCE = "onnxruntime"
 """The backend that the others must agree with."""

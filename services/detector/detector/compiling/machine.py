@@ -15,6 +15,15 @@ HALF_UNITS = (("avx512fp16", 16, 32, 3), ("fullfp16", 8, 32, 7))
 PASSING_X86 = 3
 FEWEST = (4, 16, 3)
 LEAST_FLOP_A_STRIP = 500_000
+FEW = 16
+"""As many vector registers are few: sums, weights and what passes through do not all fit."""
+IN_FLIGHT = 8
+"""Multiply-adds that a core works on at once: two units, four cycles each."""
+MULTIPLIERS = 2
+TAPS = 9
+"""Weights of a 3x3 depthwise convolution."""
+VECTORS = (1, 2, 4)
+"""Vectors of channels that a tile may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +87,68 @@ def product_tile(machine: Machine, width: int, channels: int) -> Tile:
 
     Each step loads a vector of weights per `lanes` channels and a scalar per pixel, and multiplies them all with
     one another; so the tile is the one with the fewest loads a product among those whose sums fit the registers.
+    Where registers are few, see `_cost_of_few`.
     """
     candidates = []
-    for vectors in (1, 2, 4):
+    for vectors in VECTORS:
         if channels % (vectors * machine.lanes):
             continue
         # Beside the sums: the weights, and one pixel.
-        pixels = divisor(width, (machine.registers - vectors - 1) // vectors)
-        loads_a_product = (pixels + vectors) / (pixels * vectors)
-        candidates.append((loads_a_product, vectors, pixels))
-    _, vectors, pixels = min(candidates)
+        most = max(1, (machine.registers - vectors - 1) // vectors)
+        # The rule for many registers looks at the widest tile of each kind only.
+        sides = [divisor(width, most)] if machine.registers > FEW else divisors(width, most)
+        for pixels in sides:
+            loads_a_product = (pixels + vectors) / (pixels * vectors)
+            cost = (0.0, False) if machine.registers > FEW else _cost_of_few(machine, pixels, vectors)
+            candidates.append((cost, loads_a_product, vectors, pixels))
+    _, _, vectors, pixels = min(candidates)
     return Tile(pixels, vectors * machine.lanes)
 
 
-def depthwise_tile(machine: Machine, width: int, *, even: bool) -> Tile:
-    """Choose the tile of a 3x3 depthwise convolution: its nine weights stay in registers, and so do the sums."""
-    most = max(2, machine.registers - 9 - machine.passing)
-    return Tile(2 * divisor(width // 2, most // 2) if even else divisor(width, most), machine.lanes)
+def _cost_of_few(machine: Machine, pixels: int, vectors: int) -> tuple[float, bool]:
+    """Rank a product's tile on a CPU with few registers, the lowest first.
+
+    Fewer sums than multiply-adds in flight leave the units idle, and so does a scalar for each vector: CPUs load and
+    spread about one a cycle. With sums in more than half of the registers LLVM, which loads a step ahead, spills.
+    """
+    sums = pixels * vectors
+    return max(1.0, IN_FLIGHT / sums, MULTIPLIERS / vectors), sums > machine.registers // 2
+
+
+def depthwise_tile(machine: Machine, width: int, channels: int, *, even: bool) -> Tile:
+    """Choose the tile of a 3x3 depthwise convolution.
+
+    With many registers its nine weights stay in them beside the sums. With few the sums alone are as many as there are
+    multiply-adds in flight, and weights are read for each tile.
+    """
+    step = 2 if even else 1
+    if machine.registers > FEW:
+        most = max(2, machine.registers - TAPS - machine.passing)
+        return Tile(step * divisor(width // step, most // step), machine.lanes)
+    candidates = [
+        (pixels * vectors, vectors, pixels)
+        for vectors in VECTORS[:2]
+        if channels % (vectors * machine.lanes) == 0
+        for pixels in [step * divisor(width // step, IN_FLIGHT // vectors // step)]
+    ]
+    _, vectors, pixels = max(candidates)
+    return Tile(pixels, vectors * machine.lanes)
+
+
+def holds_taps(machine: Machine, tile: Tile) -> bool:
+    """Say whether the weights of a 3x3 depthwise tile fit the registers beside its sums."""
+    vectors = tile.channels // machine.lanes
+    return (tile.pixels + TAPS) * vectors + machine.passing <= machine.registers
+
+
+def divisors(number: int, most: int) -> list[int]:
+    """Return all divisors that are not above `most`."""
+    return [each for each in range(1, max(1, most) + 1) if number % each == 0]
 
 
 def divisor(number: int, most: int) -> int:
     """Return the largest divisor that is not above `most`."""
-    return max(each for each in range(1, max(1, most) + 1) if number % each == 0)
+    return divisors(number, most)[-1]
 
 
 def strips(machine: Machine, rows: int, flop: int, *, even: bool = False) -> int:

@@ -39,7 +39,7 @@ class Separable:
         return self.height * self.width * self.outputs * (2 * self.inputs + 18)
 
 
-def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int, element: str):
+def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int, element: str, *, held: bool):
     """Return the loops of a separable convolution: each row of the product is used while it is in the cache.
 
     The product's last three rows, with a zero pixel at both ends, lie in a ring; above and below the picture its
@@ -51,6 +51,8 @@ def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int, ele
         depthwise: the tile of the depthwise one.
         strips: how many threads share the rows.
         element: type of weights, features and sums, `float32` or `float16`.
+        held: keep the depthwise weights of a tile's channels in registers for a whole row. Otherwise they are read for
+            each tile, and channels are the inner loop, so that the ring is read in the order of its addresses.
     """
     E, zero = element, FloatImm(element, 0)
     H, W, I, O = shape.height, shape.width, shape.inputs, shape.outputs
@@ -107,12 +109,15 @@ def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int, ele
                         for c in T.vectorized(O):
                             ring[row % 3, 1 + x, c] = zero
                 if row >= 2:
-                    for co in T.serial(O // V):
+                    for outer in T.serial(O // V if held else W // D):
                         tap = T.alloc_buffer((9, V), E, scope="local")
-                        for t in T.unroll(9):
-                            for c in T.vectorized(V):
-                                tap[t, c] = taps[t, co * V + c]
-                        for xo in T.serial(W // D):
+                        if held:
+                            for t in T.unroll(9):
+                                for c in T.vectorized(V):
+                                    tap[t, c] = taps[t, outer * V + c]
+                        for inner in T.serial(W // D if held else O // V):
+                            xo = T.meta_var(inner if held else outer)
+                            co = T.meta_var(outer if held else inner)
                             sums = T.alloc_buffer((D, V), E, scope="local")
                             for x in T.unroll(D):
                                 for c in T.vectorized(V):
@@ -120,10 +125,9 @@ def separable(shape: Separable, product: Tile, depthwise: Tile, strips: int, ele
                             for t in T.unroll(9):
                                 for x in T.unroll(D):
                                     for c in T.vectorized(V):
-                                        sums[x, c] = (
-                                            sums[x, c]
-                                            + ring[(row + 1 + t // 3) % 3, xo * D + x + t % 3, co * V + c] * tap[t, c]
-                                        )
+                                        sums[x, c] = sums[x, c] + ring[
+                                            (row + 1 + t // 3) % 3, xo * D + x + t % 3, co * V + c
+                                        ] * (tap[t, c] if held else taps[t, co * V + c])
                             if pool:
                                 if (strip * rows_a_strip + row) % 2 == 0:
                                     for x in T.unroll(D // 2):

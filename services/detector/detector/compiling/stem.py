@@ -30,7 +30,7 @@ class Stem:
 
 
 def stem(shape: Stem, tile: Tile, lanes: int, strips: int, element: str):
-    """Return the loops; the three rows of the picture that a row of features needs are first made float.
+    """Return the loops; the rows of the picture are made float, each once, in a ring of the three that are needed.
 
     The picture is padded by one pixel at the top and the left only: with stride 2 and even sides nothing else is read.
 
@@ -66,16 +66,18 @@ def stem(shape: Stem, tile: Tile, lanes: int, strips: int, element: str):
                     rows[near, i] = zero
             for row in T.serial(rows_a_strip):
                 for near in T.serial(3):
-                    if 2 * (strip * rows_a_strip + row) + near >= 1:
-                        for io in T.serial(ROW // lanes):
-                            for i in T.vectorized(lanes):
-                                rows[near, 3 + io * lanes + i] = T.Cast(
-                                    E, pixels[2 * (strip * rows_a_strip + row) - 1 + near, io * lanes + i]
-                                )
-                    else:
-                        for io in T.serial(ROW // lanes):
-                            for i in T.vectorized(lanes):
-                                rows[near, 3 + io * lanes + i] = zero
+                    # The first of the three is the last of those before.
+                    if T.Or(near > 0, row == 0):
+                        if 2 * (strip * rows_a_strip + row) + near >= 1:
+                            for io in T.serial(ROW // lanes):
+                                for i in T.vectorized(lanes):
+                                    rows[(2 * row + near) % 3, 3 + io * lanes + i] = T.Cast(
+                                        E, pixels[2 * (strip * rows_a_strip + row) - 1 + near, io * lanes + i]
+                                    )
+                        else:
+                            for io in T.serial(ROW // lanes):
+                                for i in T.vectorized(lanes):
+                                    rows[near, 3 + io * lanes + i] = zero
                 for xo in T.serial(W // P):
                     for co in T.serial(O // C):
                         sums = T.alloc_buffer((P, C), E, scope="local")
@@ -90,7 +92,9 @@ def stem(shape: Stem, tile: Tile, lanes: int, strips: int, element: str):
                                 for x in T.unroll(P):
                                     for c in T.vectorized(C):
                                         sums[x, c] = (
-                                            sums[x, c] + rows[near, (xo * P + x) * 6 + i] * weights[near, i, co * C + c]
+                                            sums[x, c]
+                                            + rows[(2 * row + near) % 3, (xo * P + x) * 6 + i]
+                                            * weights[near, i, co * C + c]
                                         )
                         for x in T.unroll(P):
                             for c in T.vectorized(C):

@@ -5,19 +5,16 @@ from collections.abc import Sequence
 from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
-from detector.compiling.machine import Machine, Tile, depthwise_tile, product_tile, strips
+from detector.compiling.machine import TAPS, VECTORS, Machine, Tile, depthwise_tile, holds_taps, product_tile, strips
 from detector.compiling.separable import Separable, separable
 from detector.compiling.stem import Stem, stem
-from detector.compiling.tasks import Task
-
-VECTORS = (1, 2, 4)
-TAPS = 9
+from detector.compiling.tasks import Task, Tiles
 
 
 def separable_task(shape: Separable, machine: Machine) -> Task:
     """Return the task of a separable convolution."""
     product = product_tile(machine, shape.width, shape.outputs)
-    depthwise = depthwise_tile(machine, shape.width, even=shape.pool)
+    depthwise = depthwise_tile(machine, shape.width, shape.outputs, even=shape.pool)
     ends = " relu" * shape.relu + " pool" * shape.pool
     return Task(
         f"separable {shape.height}x{shape.width}x{shape.inputs} {shape.outputs}{ends}",
@@ -31,10 +28,15 @@ def separable_task(shape: Separable, machine: Machine) -> Task:
             "depthwise": _depthwise_tiles(shape, machine),
             "strips": _cuts(shape.height, machine, even=shape.pool),
         },
-        lambda tiles: _replaced(
-            separable(shape, Tile(*tiles["product"]), Tile(*tiles["depthwise"]), tiles["strips"][0], machine.element)
-        ),
+        lambda tiles: _replaced(separable_loops(shape, machine, tiles)),
     )
+
+
+def separable_loops(shape: Separable, machine: Machine, tiles: Tiles) -> PrimFunc:
+    """Return the loops of a separable convolution with these tiles."""
+    product, depthwise = Tile(*tiles["product"]), Tile(*tiles["depthwise"])
+    (cut,) = tiles["strips"]
+    return separable(shape, product, depthwise, cut, machine.element, held=holds_taps(machine, depthwise))
 
 
 def stem_task(shape: Stem, machine: Machine) -> Task:

@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from threading import Event
 
@@ -70,9 +71,10 @@ def _show(
 
 
 def _places(output: Path | None, tuned: Tuned, artifacts: Artifacts) -> Places:
-    """Return where files go; the journal's name has the rules in it, whose choices it speaks of."""
-    rules = records.fingerprint(sorted(Path(compiling.__file__).parent.glob("*.py")))[:HASH_LETTERS]
-    stem = f"{tuned.kind}-{cpu_name()}-{rules}-{artifacts.threads}t"
+    """Return where files go; the journal's name has the rules, the clock and the compiler that its times depend on."""
+    folders = (Path(compiling.__file__).parent, Path(__file__).parent)
+    code = records.fingerprint([source for folder in folders for source in sorted(folder.glob("*.py"))])[:HASH_LETTERS]
+    stem = f"{tuned.kind}-{cpu_name()}-{code}-tvm{version('apache-tvm')}-{artifacts.threads}t"
     kept = artifacts.cache / records.OWN / "measured"
     own = records.own_file(artifacts.cache, tuned.kind, cpu_name())
     path = own if output is None else output / f"{tuned.kind}.json"
