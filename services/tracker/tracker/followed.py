@@ -14,6 +14,7 @@ from tracker.motion import MotionSource
 from tracker.moving import SMALLEST_SIDE_PX, follow
 from tracker.returning import Gone
 from tracker.rules import Rules
+from tracker.support import good, hit
 from tracker.table import Ints, TrackTable, become, chosen, joined, rows_of
 
 Scores = NDArray[np.float64]
@@ -56,6 +57,7 @@ class Followed:
         table.score[rows] = scores
         table.best_score[rows] = np.maximum(table.best_score[rows], scores)
         table.misses[rows] = 0
+        hit(table, rows)
         table.blind[rows] = 0
         table.hidden[rows] = False
         table.hit_s[rows] = at_s
@@ -108,6 +110,6 @@ class Followed:
         """Follow the chosen rows only, (N,); returns the others, who may come back."""
         ended = chosen(self.table, ~rows)
         if len(ended):
-            self.gone.add(ended, self.now_s)
+            self.gone.add(chosen(ended, good(ended, self._rules)), self.now_s)
             self.table = chosen(self.table, rows)
         return ended
