@@ -75,7 +75,7 @@ class Attribution:
         if newest is not None and late:
             innovation[better_as_is(table, newest[1].view, rows, innovation)] = 0
         loosen(table, rows, moment.view, place)
-        self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s)
+        self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s, seen.clean[found])
         table.face[rows] = glances(moment.view, moment.place[hit])
         for at in np.flatnonzero(late & astray(innovation, place)):
             # What it followed since then was something else.

@@ -48,6 +48,9 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         glance=look.copy() if clean else np.zeros_like(look),
         residue=np.zeros((1, 4)),
         steady=np.zeros((1, 4)),
+        step=np.zeros((1, 4)),
+        taken_back=np.zeros(1),
+        steps=np.array([0]),
         face=glances(moment.view, xyxy_to_cxcywh(seen.xyxy[detection : detection + 1])),
         sighted_s=np.array([moment.now_s]),
         patch_s=np.array([moment.now_s]),
@@ -84,6 +87,9 @@ def revived(back: TrackTable, place: Axes, now_s: float, at_ns: int, confirm_hit
         glance=np.zeros_like(back.glance),
         residue=np.zeros((1, 4)),
         steady=np.zeros((1, 4)),
+        step=np.zeros((1, 4)),
+        taken_back=np.zeros(1),
+        steps=np.array([0]),
         sighted_s=np.array([now_s]),
     )
 

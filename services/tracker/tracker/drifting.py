@@ -7,6 +7,7 @@ the look is changed.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker import kalman
 from tracker.kalman import Axes
@@ -16,10 +17,34 @@ from tracker.table import Ints, TrackTable
 
 # Of what three detections in a row say alike. More follows detections closer on real clips, and their scatter too.
 BELIEVED_SHARE = 0.5
+import os
+_p = eval(os.environ.get("SCP", "(3.0,0.1,4,0.04,20,2.0)"))
+SURE_OF, LEAST_SCATTER, PRIOR_STEPS, PRIOR, STEPS_LIMIT, LARGEST_STEP = _p
 # From this likeness down a face has changed, and its box by so many of its heights for each 1 of it. Measured: composed
 # faces, which do not turn, are mostly alike by more; where real ones are by less, detections lie off by 5 to 15 %.
 UNCHANGED = 0.9
 CHANGED = np.array((0.5, 0.5, 1.5, 1.5))
+
+
+def scatter(table: TrackTable, rows: Ints, innovation: Axes, whole: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how much the detections of faces scatter, (K, 1) as a share of `kalman.MEASURED`.
+
+    Args:
+        table: is changed.
+        rows: (K,) who was detected, each once.
+        innovation: (K, 4) px by which the detections lie off the places that are believed before them.
+    """
+    step = (innovation - table.residue[rows]) / (kalman.MEASURED * table.filter.place[rows, 3:])
+    step = step.clip(-LARGEST_STEP, LARGEST_STEP)
+    known = np.minimum(table.steps[rows], STEPS_LIMIT) + PRIOR_STEPS
+    back = -(step * table.step[rows]).mean(axis=1)
+    fresh = table.step[rows].any(axis=1)
+    mean = np.where(table.steps[rows] > 0, table.taken_back[rows], PRIOR)
+    mean = np.where(fresh, (mean * known + back) / (known + 1), mean)
+    table.taken_back[rows], table.step[rows] = mean, step
+    table.steps[rows] += 1
+    share = (SURE_OF * np.sqrt(np.maximum(mean, 0))).clip(LEAST_SCATTER, 1.0)
+    return np.where(whole, share, 1.0)[:, None]
 
 
 def give_in(table: TrackTable, rows: Ints, residue: Axes) -> Axes:
@@ -57,7 +82,7 @@ def loosen(table: TrackTable, rows: Ints, view: View, place: Axes) -> None:
 
 def forget(table: TrackTable, rows: Ints, view: View, place: Axes) -> None:
     """Begin anew for faces (K,) that were put where they were detected, at `place` (K, 4) in a picture."""
-    table.residue[rows] = table.steady[rows] = 0
+    table.residue[rows] = table.steady[rows] = table.step[rows] = 0
     table.face[rows] = glances(view, place)
 
 

@@ -7,7 +7,7 @@ from facewire.boxes import Boxes, xyxy_to_cxcywh
 from facewire.metrics import Metrics
 from tracker import kalman
 from tracker.births import speed_along
-from tracker.drifting import forget, give_in
+from tracker.drifting import forget, give_in, scatter
 from tracker.history import History, Moment
 from tracker.kalman import Axes
 from tracker.motion import MotionSource
@@ -41,10 +41,10 @@ class Followed:
         self.exchanged: list[tuple[int, int]] = []
         """Whose IDs turned out to have swapped; whoever reads it empties it."""
 
-    def correct(self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float) -> None:
+    def correct(self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float, whole: NDArray[np.bool_]) -> None:
         """Pull faces (K,) to where they were detected: by (K, 4) px, in a past frame."""
         table = self.table
-        moved = kalman.correct(table.filter, rows, innovation)
+        moved = kalman.correct(table.filter, rows, innovation, scatter(table, rows, innovation, whole))
         moved += give_in(table, rows, innovation - moved)
         np.maximum(table.filter.place[:, 2:], SMALLEST_SIDE_PX, out=table.filter.place[:, 2:])
         self.history.correct(seq, table.id[rows], moved)

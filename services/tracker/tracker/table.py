@@ -70,6 +70,9 @@ class TrackTable:
         glance: what it looked like in the latest of this visit's; all 0 before it was seen whole in it.
         residue: by how much the last detection lay off the place that was believed after it, (N, 4) px.
         steady: how much of that the one before had said too, (N, 4) px.
+        step: by how much the last detection lay off the one before, moved as the face did, (N, 4) in `kalman.MEASURED`.
+        taken_back: how much of such steps the next ones took back, the mean of `steps` products.
+        steps: of how many.
         face: (N, ...) what was seen, when it was last detected, where it was believed then.
         sighted_s: when it was last seen where it is, in whatever way, by the tracker's own clock.
         patch_s: when the patch was taken, by the same.
@@ -100,6 +103,9 @@ class TrackTable:
     glance: Looks = field(default_factory=lambda: np.empty((0, 0), np.float32))
     residue: Axes = field(default_factory=_axes)
     steady: Axes = field(default_factory=_axes)
+    step: Axes = field(default_factory=_axes)
+    taken_back: NDArray[np.float64] = field(default_factory=_floats)
+    steps: Ints = field(default_factory=_ints)
     face: Glances = field(default_factory=lambda: np.empty((0, GLANCED), np.uint8))
     sighted_s: NDArray[np.float64] = field(default_factory=_floats)
     patch_s: NDArray[np.float64] = field(default_factory=_floats)
