@@ -16,7 +16,7 @@ from tracker.returning import MAYBE, SAME_LOOK, Met, recognized, sorted_out
 from tracker.rules import Rules
 from tracker.support import good
 from tracker.support import missed as miss
-from tracker.table import Ints, rows_of
+from tracker.table import HALF_HIDDEN_SCORE, Ints, rows_of
 
 NOBODY = -1
 
@@ -75,7 +75,9 @@ class Attribution:
         if newest is not None and late:
             innovation[better_as_is(table, newest[1].view, rows, innovation)] = 0
         loosen(table, rows, moment.view, place)
-        self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s, seen.clean[found])
+        # Half hidden, a face is detected less surely, and in a wrong place.
+        half = (table.misses[rows] + table.blind[rows] > 0) & (seen.scores[found] < table.best_score[rows] - HALF_HIDDEN_SCORE)
+        self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s, seen.clean[found] & ~half)
         table.face[rows] = glances(moment.view, moment.place[hit])
         for at in np.flatnonzero(late & astray(innovation, place)):
             # What it followed since then was something else.
