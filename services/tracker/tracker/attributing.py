@@ -14,8 +14,7 @@ from tracker.observing import Observed
 from tracker.recalling import glances
 from tracker.returning import MAYBE, SAME_LOOK, Met, recognized, sorted_out
 from tracker.rules import Rules
-from tracker.support import good
-from tracker.support import missed as miss
+from tracker.support import good, miss
 from tracker.table import HALF_HIDDEN_SCORE, Ints, rows_of
 
 NOBODY = -1

@@ -33,7 +33,6 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         hits=np.array([1]),
         misses=np.array([0]),
         answers=np.array([1]),
-        proven=no.copy(),
         confirmed=no.copy(),
         appeared=no.copy(),
         mixed=no.copy(),

@@ -18,7 +18,7 @@ from tracker.table import Ints, TrackTable
 # Of what three detections in a row say alike. More follows detections closer on real clips, and their scatter too.
 BELIEVED_SHARE = 0.5
 import os
-_p = eval(os.environ.get("SCP", "(3.0,0.1,4,0.04,20,2.0)"))
+_p = eval(os.environ.get("SCP", "(3.0,0.05,8,0.02,20,1.0)"))
 SURE_OF, LEAST_SCATTER, PRIOR_STEPS, PRIOR, STEPS_LIMIT, LARGEST_STEP = _p
 # From this likeness down a face has changed, and its box by so many of its heights for each 1 of it. Measured: composed
 # faces, which do not turn, are mostly alike by more; where real ones are by less, detections lie off by 5 to 15 %.

@@ -14,7 +14,7 @@ from tracker.motion import MotionSource
 from tracker.moving import SMALLEST_SIDE_PX, follow
 from tracker.returning import Gone
 from tracker.rules import Rules
-from tracker.support import good, hit
+from tracker.support import found_again, good, hit
 from tracker.table import Ints, TrackTable, become, chosen, joined, rows_of
 
 Scores = NDArray[np.float64]
@@ -110,6 +110,8 @@ class Followed:
         """Follow the chosen rows only, (N,); returns the others, who may come back."""
         ended = chosen(self.table, ~rows)
         if len(ended):
+            # Who was found again, and it was nobody, is looked for no more; a detection may still tell of them.
+            ended.patch[found_again(ended)] = 0
             self.gone.add(chosen(ended, good(ended, self._rules)), self.now_s)
             self.table = chosen(self.table, rows)
         return ended

@@ -17,7 +17,7 @@ State = Literal["tentative", "confirmed", "coasting"]
 def tracks_message(table: TrackTable, frame: Frame, people: Mapping[int, Person]) -> Tracks:
     """Say where every followed face is in a frame, and who, by track; a hidden one is nowhere."""
     boxes, speeds = table.xyxy.round(2), table.filter.speed[:, :2].round(1)
-    told = (table.id, boxes, table.score, table.misses, table.age_frames, speeds, table.proven, table.confirmed, table.appeared)
+    told = (table.id, boxes, table.score, table.misses, table.age_frames, speeds, table.confirmed, table.appeared)
     # Lists: element by element an array takes ten times as long.
     rows = zip(table.hidden.tolist(), *(column.tolist() for column in told), strict=True)
     tracks = tuple(
@@ -29,9 +29,9 @@ def tracks_message(table: TrackTable, frame: Frame, people: Mapping[int, Person]
             age_frames=age,
             velocity=tuple(speed),
             identity=people.get(track_id),
-            likely=confirmed and proven and not appeared,
+            likely=confirmed and not appeared,
         )
-        for hidden, track_id, box, score, misses, age, speed, proven, confirmed, appeared in rows
+        for hidden, track_id, box, score, misses, age, speed, confirmed, appeared in rows
         if not hidden
     )
     return Tracks(frame.camera, frame.seq, frame.captured_ns, tracks)

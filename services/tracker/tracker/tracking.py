@@ -20,7 +20,7 @@ from tracker.observing import observe
 from tracker.people import People
 from tracker.rules import Rules
 from tracker.sighting import find_again, hide
-from tracker.support import good
+from tracker.support import good, withhold
 from tracker.table import rows_of
 
 NS_PER_S = 1_000_000_000
@@ -181,6 +181,7 @@ class CameraTracker:
         if sees:
             found = find_again(followed.table, followed.history, now, followed.now_s, flowing, sure, self._describer)
         hide(followed.table, flowing, found, sees=sees)
+        withhold(followed.table, self._rules)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
 
     def _count_oddities(self, step: int, passed_s: float, before: View, now: View) -> None:
