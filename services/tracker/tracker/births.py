@@ -33,6 +33,7 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         hits=np.array([1]),
         misses=np.array([0]),
         answers=np.array([1]),
+        doubted=no.copy(),
         confirmed=no.copy(),
         appeared=no.copy(),
         mixed=no.copy(),

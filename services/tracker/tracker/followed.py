@@ -110,8 +110,7 @@ class Followed:
         """Follow the chosen rows only, (N,); returns the others, who may come back."""
         ended = chosen(self.table, ~rows)
         if len(ended):
-            # Who was found again, and it was nobody, is looked for no more; a detection may still tell of them.
-            ended.patch[found_again(ended)] = 0
+            ended.doubted |= found_again(ended)
             self.gone.add(chosen(ended, good(ended, self._rules)), self.now_s)
             self.table = chosen(self.table, rows)
         return ended

@@ -27,8 +27,6 @@ from tracker.support import good, refuted, withhold
 from tracker.table import Ints, TrackTable, imprint, look_at, rows_of
 
 ROUNDING_S = 1e-6
-# After so many times as long as a face is kept unseen, the detector does not look any more: it is off, or down.
-UNWATCHED = 2.0
 
 Mask = NDArray[np.bool_]
 
@@ -62,7 +60,6 @@ class People:
         self._describer = describer
         self._attribution = Attribution(followed, rules, metrics)
         self._late_s = 0.0
-        self._looked_s = 0.0
         self._searches = 0
 
     @property
@@ -86,8 +83,7 @@ class People:
     def expect(self, now: View, at_ns: int) -> None:
         """Look out for who is gone, and go on with those who are back in a new frame."""
         gone, table, before = self._followed.gone.table, self._table, self._followed.history.newest()
-        unwatched = self._followed.now_s - self._looked_s > UNWATCHED * self._rules.coast_s
-        if before is None or not len(gone) or unwatched or not self._followed.source.sees:
+        if before is None or not len(gone) or not self._followed.source.sees:
             return
         # Not the frame's number: of whose frames every other is skipped, half would never have their turn.
         self._searches += 1
@@ -106,7 +102,6 @@ class People:
     def teach(self, seq: int, moment: Moment, seen: Observed, picture: Picture) -> list[FaceEvent]:
         """Learn from the detections of a past moment; returns who appeared and who left."""
         at_ns = moment.captured_ns
-        self._looked_s = self._followed.now_s
         self._late_s = min(self._followed.now_s - moment.now_s, self._rules.coast_s)
         holder = self._attribution.attribute(seq, moment, seen)
         self._look(seen, holder, moment.now_s)

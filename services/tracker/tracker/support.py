@@ -21,6 +21,7 @@ Mask = NDArray[np.bool_]
 def hit(table: TrackTable, rows: Ints) -> None:
     """Note that the detector found faces (K,) when it looked."""
     table.answers[rows] = table.answers[rows] << 1 | 1
+    table.doubted[rows] = False
 
 
 def miss(table: TrackTable, rows: Ints) -> None:
@@ -43,7 +44,8 @@ def withhold(table: TrackTable, rules: Rules) -> None:
     """Hide the faces that the detector's last looks do not support."""
     table.answers &= (1 << rules.confirm_hits + 1) - 1
     few = np.bitwise_count(table.answers) < rules.confirm_hits
-    table.hidden |= (table.misses > 0) & (found_again(table) | (few & ~good(table, rules)))
+    unmet = found_again(table) & ((table.misses > 0) | table.doubted)
+    table.hidden |= unmet | ((table.misses > 0) & few & ~good(table, rules))
 
 
 def refuted(table: TrackTable) -> Mask:

@@ -15,7 +15,7 @@ from tracker.recalling import GLANCED, PATCH_HEIGHT, PATCH_WIDTH, Glances, Patch
 Ints = NDArray[np.int64]
 # Who somebody is, as against where: what moves when two faces turn out to have swapped.
 IDENTITY = (
-    *("id", "visit", "best_score", "confirmed", "appeared", "age_frames", "born_ns"),
+    *("id", "visit", "best_score", "doubted", "confirmed", "appeared", "age_frames", "born_ns"),
     *("look", "looks", "glance", "patch", "patch_s", "patch_size"),
 )
 # After so many looks at a face a new one counts this little: light and clothes may change in the long run.
@@ -55,6 +55,7 @@ class TrackTable:
         hits: detections so far; before it is proven, in a row.
         misses: detections since, in which it was not found.
         answers: the latest looks of the detector, a bit each, the last one lowest: 1 where it was detected.
+        doubted: whether it was found again by its looks, and no detection told of it.
         confirmed: whether it has an ID that stays, and is worth showing.
         appeared: whether it counts, and was said to be there.
         mixed: whether it met another face since it was last seen alone.
@@ -87,6 +88,7 @@ class TrackTable:
     hits: Ints = field(default_factory=_ints)
     misses: Ints = field(default_factory=_ints)
     answers: Ints = field(default_factory=_ints)
+    doubted: NDArray[np.bool_] = field(default_factory=_flags)
     confirmed: NDArray[np.bool_] = field(default_factory=_flags)
     appeared: NDArray[np.bool_] = field(default_factory=_flags)
     mixed: NDArray[np.bool_] = field(default_factory=_flags)
