@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from facewire.boxes import Boxes, cxcywh_to_xyxy, xyxy_to_cxcywh
 from facewire.metrics import Metrics
 from tracker.association import match
-from tracker.doubting import alike, astray, believed, better_as_is, better_there, near, unlike
+from tracker.doubting import alike, astray, believed, better_as_is, better_there, near, others_head, unlike
 from tracker.drifting import loosen
 from tracker.followed import Followed
 from tracker.history import Moment
@@ -59,6 +59,8 @@ class Attribution:
             open_rows = np.flatnonzero(missed)
             pairs = match(boxes[open_rows], seen.xyxy[tier], cost[open_rows][:, tier])
             hit, found = open_rows[pairs.first], tier[pairs.second]
+            same = ~others_head(table, rows[hit], seen, found)
+            hit, found = hit[same], found[same]
             self._correct(seq, moment, seen, hit, found)
             holder[found] = moment.ids[hit]
             missed[hit] = False

@@ -80,7 +80,7 @@ def revived(back: TrackTable, place: Axes, now_s: float, at_ns: int, confirm_hit
         appeared=np.zeros(1, bool),
         mixed=np.zeros(1, bool),
         blind=np.zeros(1, np.int64),
-        hidden=np.zeros(1, bool),
+        hidden=back.doubted.copy(),
         born_ns=np.array([at_ns]),
         begun_s=np.array([now_s]),
         hit_s=np.array([now_s]),

@@ -74,7 +74,11 @@ class People:
         inside = (np.abs(2 * place[:, :2] - size) <= place[:, 2:] + size) & (place[:, 2:] <= MOST_PICTURES * size)
         # Before its answer can be here a detector has not missed anybody.
         unseen_s = now_s - self._late_s - table.hit_s
-        return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside.all(axis=1), at_ns)
+        kept = unseen_s <= self._rules.coast_s + ROUNDING_S
+        # Who looks as before where they are, and is no face to the detector, is none when found again there.
+        whole = ((table.xyxy[:, :2] >= 0) & (table.xyxy[:, 2:] <= size)).all(axis=1)
+        table.doubted |= ~kept & whole & (table.sighted_s >= now_s)
+        return self._keep(kept & inside.all(axis=1), at_ns)
 
     def end_all(self, at_ns: int) -> list[FaceEvent]:
         """End everybody; returns who left."""

@@ -44,8 +44,8 @@ def withhold(table: TrackTable, rules: Rules) -> None:
     """Hide the faces that the detector's last looks do not support."""
     table.answers &= (1 << rules.confirm_hits + 1) - 1
     few = np.bitwise_count(table.answers) < rules.confirm_hits
-    unmet = found_again(table) & ((table.misses > 0) | table.doubted)
-    table.hidden |= unmet | ((table.misses > 0) & few & ~good(table, rules))
+    faint = (table.misses > 0) & few & ~good(table, rules)
+    table.hidden |= faint | (found_again(table) & table.doubted)
 
 
 def refuted(table: TrackTable) -> Mask:

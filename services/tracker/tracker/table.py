@@ -55,7 +55,7 @@ class TrackTable:
         hits: detections so far; before it is proven, in a row.
         misses: detections since, in which it was not found.
         answers: the latest looks of the detector, a bit each, the last one lowest: 1 where it was detected.
-        doubted: whether it was found again by its looks, and no detection told of it.
+        doubted: whether it ended in sight, and no detection told of it.
         confirmed: whether it has an ID that stays, and is worth showing.
         appeared: whether it counts, and was said to be there.
         mixed: whether it met another face since it was last seen alone.
