@@ -77,7 +77,8 @@ class Attribution:
             innovation[better_as_is(table, newest[1].view, rows, innovation)] = 0
         loosen(table, rows, moment.view, place)
         # Half hidden, a face is detected less surely, and in a wrong place.
-        half = (table.misses[rows] + table.blind[rows] > 0) & (seen.scores[found] < table.best_score[rows] - HALF_HIDDEN_SCORE)
+        faint = seen.scores[found] < table.best_score[rows] - HALF_HIDDEN_SCORE
+        half = faint & (table.misses[rows] + table.blind[rows] > 0)
         self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s, seen.clean[found] & ~half)
         table.face[rows] = glances(moment.view, moment.place[hit])
         for at in np.flatnonzero(late & astray(innovation, place)):

@@ -41,7 +41,9 @@ class Followed:
         self.exchanged: list[tuple[int, int]] = []
         """Whose IDs turned out to have swapped; whoever reads it empties it."""
 
-    def correct(self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float, whole: NDArray[np.bool_]) -> None:
+    def correct(
+        self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float, whole: NDArray[np.bool_]
+    ) -> None:
         """Pull faces (K,) to where they were detected: by (K, 4) px, in a past frame."""
         table = self.table
         moved = kalman.correct(table.filter, rows, innovation, scatter(table, rows, innovation, whole))

@@ -193,7 +193,9 @@ class People:
     def _recognize(self, candidates: Mask) -> None:
         """Give unconfirmed faces the names of those who left and look the same."""
         table, gone = self._table, self._followed.gone
-        rows = np.flatnonzero(candidates & ~table.confirmed & good(table, self._rules) & (table.visit == 1) & (table.looks > 0))
+        rows = np.flatnonzero(
+            candidates & ~table.confirmed & good(table, self._rules) & (table.visit == 1) & (table.looks > 0)
+        )
         apart = gone.apart(table.begun_s[rows])
         # Who comes in half covered looks like nobody on the whole, and like somebody once seen clearly.
         found = recognized(gone.table.look, table.look[rows], apart)
