@@ -5,35 +5,49 @@ itself would show: ours are confirmed, coasting, or likely; the others' have pas
 one detection; everybody keeps a face unseen for a second. True faces count where at least a
 quarter of them is visible (`benchmarks.tracking.judging`). Time is the processor's, of all threads, without
 reading the video: of every five frames from one detection to the next the mean, and of these the median.
+On real clips, ghost seconds are how long boxes were shown that overlap no face of any score from 0.3 on, of all that
+the detector finds in each frame at several sizes, as it is and mirrored.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.rows.pipe import ROOT
 from benchmarks.rows.report import verdicts
 from benchmarks.rows.venvs import VenvError
-from benchmarks.tracking.clips import load_clip
+from benchmarks.tracking.clips import Boxed, load_clip
+from benchmarks.tracking.dense import dense
+from benchmarks.tracking.ghosts import ghost_seconds
 from benchmarks.tracking.keeping import DETECT_EVERY, ClipError, composed, composed_for_cost, real
 from benchmarks.tracking.lateness import Lateness, lateness
 from benchmarks.tracking.lateness import table as lateness_table
-from benchmarks.tracking.methods import METHODS, MethodError, play
+from benchmarks.tracking.methods import METHODS, MethodError, Played, play
 from benchmarks.tracking.results import OURS, Cost, Milliseconds, Row, ms_per_frame, row, table, targets
 from benchmarks.tracking.scenes import COST_SECONDS, SCENES, Lots, crowd
 from benchmarks.tracking.scoring import score
 
 MEDIA = ROOT.parent / "shared" / "media"
-REAL = ("head-pose-face-detection-female-and-male.gif", "classroom.gif")
+REAL = (
+    "head-pose-face-detection-female-and-male.gif",
+    "classroom.gif",
+    "store-aisle-detection.gif",
+    "brother.mkv",
+    "help.mkv",
+    "yes.mkv",
+    "people-at-a-table.mp4",
+)
 LATE_FRAMES = 10
 COST_FACES = (5, 20)
 COST_ROUNDS = 3
 
 Clips = dict[str, list[Path]]
 """The folders of each clip, one a seed."""
+Faces = dict[str, Boxed]
+"""All faces of each real clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ def clips_of(asked: Asked) -> Clips:
     return found
 
 
-def measure(method: str, clips: Clips, late: int) -> list[Row]:
+def measure(method: str, clips: Clips, faces: Faces, late: int) -> list[Row]:
     """Lead a method through all clips and score it.
 
     Raises:
@@ -72,10 +86,19 @@ def measure(method: str, clips: Clips, late: int) -> list[Row]:
     folders = [folder for each in clips.values() for folder in each]
     played = dict(zip(folders, play(method, folders, late), strict=True))
     scores = dict(zip(folders, score([(load_clip(each), played[each].tracks) for each in folders]), strict=True))
-    return [
+    rows = [
         row(name, method, [scores[each] for each in these], [played[each].spent_ms for each in these], DETECT_EVERY)
         for name, these in clips.items()
     ]
+    return [_with_ghosts(each, clips, faces, played) for each in rows]
+
+
+def _with_ghosts(found: Row, clips: Clips, faces: Faces, played: dict[Path, Played]) -> Row:
+    if found.clip not in faces:
+        return found
+    (folder,) = clips[found.clip]
+    ghost_s = ghost_seconds(played[folder].tracks, faces[found.clip], load_clip(folder).fps)
+    return replace(found, ghost_s=ghost_s)
 
 
 def costs(methods: Sequence[str]) -> list[Cost]:
@@ -143,6 +166,7 @@ def main() -> None:
     asked = _asked()
     try:
         clips = clips_of(asked)
+        faces = {video.stem: dense(video) for video in asked.videos}
     except ClipError as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(2)
@@ -151,7 +175,7 @@ def main() -> None:
     problems: dict[str, str] = {}
     for method in asked.methods:
         try:
-            rows += measure(method, clips, asked.late) if clips else []
+            rows += measure(method, clips, faces, asked.late) if clips else []
             if asked.whole and method == OURS and not asked.late:
                 late = lateness_of({name: clips[name] for name in asked.clips})
         except (VenvError, MethodError) as error:

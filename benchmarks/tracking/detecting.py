@@ -22,14 +22,16 @@ class Detector:
 
     Args:
         model: YuNet's ONNX file.
+        size: of the network's input.
+        threshold: fainter faces are left out.
     """
 
-    def __init__(self, model: Path) -> None:
-        self._finder = FaceFinder(SCORE_THRESHOLD, Metrics("detector"))
+    def __init__(self, model: Path, size: InputSize = SIZE, threshold: float = SCORE_THRESHOLD) -> None:
+        self._finder = FaceFinder(threshold, Metrics("detector"))
         with tempfile.TemporaryDirectory(prefix="facewire-bench-") as folder:
             fixed = Path(folder) / "yunet.onnx"
-            fix_input(model, fixed, SIZE)
-            self._network = Alone(OnnxRuntimeBackend(fixed, 1), yunet(SIZE))
+            fix_input(model, fixed, size)
+            self._network = Alone(OnnxRuntimeBackend(fixed, 1), yunet(size))
 
     def faces(self, picture: Picture) -> tuple[Face, ...]:
         """Return the faces in a (H, W, 3) uint8 BGR picture, best score first."""

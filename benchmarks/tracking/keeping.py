@@ -125,11 +125,11 @@ def _compose(scene: Scene, folder: Path, detect: Callable[[Picture, stage.Truth,
 
 
 def _watch(video: Path) -> Clip:
-    with _opened(video) as reader:
+    with opened(video) as reader:
         fps = reader.get(cv2.CAP_PROP_FPS) or 25.0
         found: Rows = []
         frames = 0
-        for picture in _pictures(reader):
+        for picture in pictures(reader):
             found += _detected(picture, [], frames)
             frames += 1
     if not frames:
@@ -140,7 +140,12 @@ def _watch(video: Path) -> Clip:
 
 
 @contextmanager
-def _opened(video: Path) -> Iterator[cv2.VideoCapture]:
+def opened(video: Path) -> Iterator[cv2.VideoCapture]:
+    """Open a video for reading.
+
+    Raises:
+        ClipError: it cannot be read.
+    """
     reader = cv2.VideoCapture(str(video))
     try:
         if not reader.isOpened():
@@ -150,7 +155,8 @@ def _opened(video: Path) -> Iterator[cv2.VideoCapture]:
         reader.release()
 
 
-def _pictures(reader: cv2.VideoCapture) -> Iterator[Picture]:
+def pictures(reader: cv2.VideoCapture) -> Iterator[Picture]:
+    """Yield all frames of a video, (H, W, 3) uint8 BGR."""
     while True:
         there, picture = reader.read()
         if not there:

@@ -6,14 +6,16 @@ from numpy.typing import NDArray
 from facewire.boxes import Boxes, cxcywh_to_xyxy, xyxy_to_cxcywh
 from facewire.metrics import Metrics
 from tracker.association import match
-from tracker.doubting import alike, astray, believed, better_as_is, better_there, near, unlike
+from tracker.doubting import alike, astray, believed, better_as_is, better_there, near, others_head, unlike
 from tracker.drifting import loosen
 from tracker.followed import Followed
 from tracker.history import Moment
 from tracker.observing import Observed
 from tracker.recalling import glances
 from tracker.returning import MAYBE, SAME_LOOK, Met, recognized, sorted_out
-from tracker.table import Ints, rows_of
+from tracker.rules import Rules
+from tracker.support import good, miss
+from tracker.table import HALF_HIDDEN_SCORE, Ints, rows_of
 
 NOBODY = -1
 
@@ -25,13 +27,13 @@ class Attribution:
 
     Args:
         followed: the faces.
-        birth_score: a fainter detection may continue a face, and does nothing else.
+        rules: how good a detection must be to start a face, and to be one for sure.
         metrics: counts whose IDs were sorted out.
     """
 
-    def __init__(self, followed: Followed, birth_score: float, metrics: Metrics) -> None:
+    def __init__(self, followed: Followed, rules: Rules, metrics: Metrics) -> None:
         self._followed = followed
-        self._birth_score = birth_score
+        self._rules = rules
         self._metrics = metrics
 
     def attribute(self, seq: int, moment: Moment, seen: Observed) -> Ints:
@@ -43,7 +45,7 @@ class Attribution:
 
     def strong(self, seen: Observed) -> Mask:
         """Return which detections may start a face, (M,)."""
-        return np.asarray(seen.scores >= self._birth_score)
+        return np.asarray(seen.scores >= self._rules.birth_score)
 
     def _continue(self, seq: int, moment: Moment, seen: Observed) -> Ints:
         """Correct who was detected, strong detections first; return the id that each detection continues (M,)."""
@@ -57,10 +59,12 @@ class Attribution:
             open_rows = np.flatnonzero(missed)
             pairs = match(boxes[open_rows], seen.xyxy[tier], cost[open_rows][:, tier])
             hit, found = open_rows[pairs.first], tier[pairs.second]
+            same = ~others_head(table, rows[hit], seen, found)
+            hit, found = hit[same], found[same]
             self._correct(seq, moment, seen, hit, found)
             holder[found] = moment.ids[hit]
             missed[hit] = False
-        table.misses[rows[missed]] += 1
+        miss(table, rows[missed])
         return holder
 
     def _correct(self, seq: int, moment: Moment, seen: Observed, hit: Ints, found: Ints) -> None:
@@ -72,7 +76,10 @@ class Attribution:
         if newest is not None and late:
             innovation[better_as_is(table, newest[1].view, rows, innovation)] = 0
         loosen(table, rows, moment.view, place)
-        self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s)
+        # Half hidden, a face is detected less surely, and in a wrong place.
+        faint = seen.scores[found] < table.best_score[rows] - HALF_HIDDEN_SCORE
+        half = faint & (table.misses[rows] + table.blind[rows] > 0)
+        self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s, seen.clean[found] & ~half)
         table.face[rows] = glances(moment.view, moment.place[hit])
         for at in np.flatnonzero(late & astray(innovation, place)):
             # What it followed since then was something else.
@@ -109,7 +116,7 @@ class Attribution:
         alone[held[(held >= 0) & clean]] = True
         doubtful = table.mixed | (table.misses > 0)
         doubtful[held[strange]] = True
-        rows = np.flatnonzero(doubtful & (table.looks > 0) & (alone | (table.misses > 0)))
+        rows = np.flatnonzero(doubtful & good(table, self._rules) & (table.looks > 0) & (alone | (table.misses > 0)))
         detections = np.flatnonzero(clean & ((holder == NOBODY) | np.isin(held, rows)))
         if len(rows) < 2 or not len(detections):
             return holder
@@ -147,7 +154,7 @@ class Attribution:
     def _rejoin(self, seq: int, moment: Moment, seen: Observed, holder: Ints) -> Ints:
         """Let faces that were hidden go on where they come out, if they look it; return the new holders (M,)."""
         table = self._followed.table
-        rows = np.flatnonzero(table.confirmed & (table.misses > 0) & (table.looks > 0))
+        rows = np.flatnonzero(table.confirmed & good(table, self._rules) & (table.misses > 0) & (table.looks > 0))
         free = np.flatnonzero((holder == NOBODY) & self.strong(seen) & seen.clean)
         if not len(rows) or not len(free):
             return holder

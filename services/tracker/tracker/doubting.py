@@ -9,7 +9,8 @@ from tracker.kalman import Axes
 from tracker.motion import View
 from tracker.observing import Observed
 from tracker.recalling import likeness
-from tracker.table import Ints, TrackTable
+from tracker.returning import MAYBE
+from tracker.table import HALF_HIDDEN_SCORE, Ints, TrackTable
 
 # Where places compete, looks decide: two people's differ by 0.1 and more.
 UNLIKE_WEIGHT = 5.0
@@ -68,6 +69,18 @@ def alike(table: TrackTable, held: Ints, seen: Observed) -> NDArray[np.float64]:
     if known.any():
         found[known] = (table.look[held[known]] * seen.looks[known]).sum(axis=1)
     return found
+
+
+def others_head(table: TrackTable, rows: Ints, seen: Observed, found: Ints) -> Mask:
+    """Return which detections (K,) near faces (K,) that the last look missed show somebody who looks otherwise.
+
+    Half hidden, somebody looks otherwise too, and is detected less surely than before.
+    """
+    whole = seen.clean[found] & (seen.scores[found] >= table.best_score[rows] - HALF_HIDDEN_SCORE)
+    others = whole & (table.misses[rows] > 0) & (table.looks[rows] > 0)
+    if others.any():
+        others[others] = (table.look[rows[others]] * seen.looks[found[others]]).sum(axis=1) < MAYBE
+    return np.asarray(others)
 
 
 def unlike(table: TrackTable, rows: Ints, seen: Observed) -> NDArray[np.float64]:

@@ -7,13 +7,14 @@ from facewire.boxes import Boxes, xyxy_to_cxcywh
 from facewire.metrics import Metrics
 from tracker import kalman
 from tracker.births import speed_along
-from tracker.drifting import forget, give_in
+from tracker.drifting import forget, give_in, scatter
 from tracker.history import History, Moment
 from tracker.kalman import Axes
 from tracker.motion import MotionSource
 from tracker.moving import SMALLEST_SIDE_PX, follow
 from tracker.returning import Gone
 from tracker.rules import Rules
+from tracker.support import found_again, good, hit
 from tracker.table import Ints, TrackTable, become, chosen, joined, rows_of
 
 Scores = NDArray[np.float64]
@@ -46,10 +47,12 @@ class Followed:
             table.born_ns[:] = np.maximum(table.born_ns + jump_ns, 1)
         self.history.shift(jump_ns)
 
-    def correct(self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float) -> None:
+    def correct(
+        self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float, whole: NDArray[np.bool_]
+    ) -> None:
         """Pull faces (K,) to where they were detected: by (K, 4) px, in a past frame."""
         table = self.table
-        moved = kalman.correct(table.filter, rows, innovation)
+        moved = kalman.correct(table.filter, rows, innovation, scatter(table, rows, innovation, whole))
         moved += give_in(table, rows, innovation - moved)
         np.maximum(table.filter.place[:, 2:], SMALLEST_SIDE_PX, out=table.filter.place[:, 2:])
         self.history.correct(seq, table.id[rows], moved)
@@ -62,6 +65,7 @@ class Followed:
         table.score[rows] = scores
         table.best_score[rows] = np.maximum(table.best_score[rows], scores)
         table.misses[rows] = 0
+        hit(table, rows)
         table.blind[rows] = 0
         table.hidden[rows] = False
         table.hit_s[rows] = at_s
@@ -114,6 +118,7 @@ class Followed:
         """Follow the chosen rows only, (N,); returns the others, who may come back."""
         ended = chosen(self.table, ~rows)
         if len(ended):
-            self.gone.add(ended, self.now_s)
+            ended.doubted |= found_again(ended)
+            self.gone.add(chosen(ended, good(ended, self._rules)), self.now_s)
             self.table = chosen(self.table, rows)
         return ended

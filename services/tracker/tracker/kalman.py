@@ -93,7 +93,7 @@ def loosen(state: Filter, rows: NDArray[np.intp], spread: Axes) -> None:
     state.place_variance[rows] += spread**2
 
 
-def correct(state: Filter, rows: NDArray[np.intp], innovation: Axes) -> Axes:
+def correct(state: Filter, rows: NDArray[np.intp], innovation: Axes, scatter: NDArray[np.float64]) -> Axes:
     """Pull the boxes of `rows` towards what was measured.
 
     Args:
@@ -101,12 +101,13 @@ def correct(state: Filter, rows: NDArray[np.intp], innovation: Axes) -> Axes:
         rows: (K,) indices, each once.
         innovation: (K, 4) measured minus believed, both at the time of the measurement: what the box
             did since then stays as flow saw it.
+        scatter: (K, 1) how much these measurements scatter, as a share of `MEASURED`.
 
     Returns:
         (K, 4) by how much each place was moved.
     """
     place_variance, covariance = state.place_variance[rows], state.covariance[rows]
-    total = place_variance + (MEASURED * state.place[rows, 3:]) ** 2
+    total = place_variance + (scatter * MEASURED * state.place[rows, 3:]) ** 2
     place_gain, speed_gain = place_variance / total, covariance / total
     state.place[rows] += place_gain * innovation
     state.speed[rows] += speed_gain * innovation

@@ -23,6 +23,7 @@ from tracker.observing import MOST_PICTURES, Observed
 from tracker.recalling import TAKEN_IOU
 from tracker.returning import MAYBE, PATIENCE_S, recognized
 from tracker.rules import Rules
+from tracker.support import good, refuted, withhold
 from tracker.table import Ints, TrackTable, imprint, look_at, rows_of
 
 ROUNDING_S = 1e-6
@@ -57,7 +58,7 @@ class People:
         self._metrics = metrics
         self._followed = followed
         self._describer = describer
-        self._attribution = Attribution(followed, rules.birth_score, metrics)
+        self._attribution = Attribution(followed, rules, metrics)
         self._late_s = 0.0
         self._searches = 0
 
@@ -73,7 +74,11 @@ class People:
         inside = (np.abs(2 * place[:, :2] - size) <= place[:, 2:] + size) & (place[:, 2:] <= MOST_PICTURES * size)
         # Before its answer can be here a detector has not missed anybody.
         unseen_s = now_s - self._late_s - table.hit_s
-        return self._keep((unseen_s <= self._rules.coast_s + ROUNDING_S) & inside.all(axis=1), at_ns)
+        kept = unseen_s <= self._rules.coast_s + ROUNDING_S
+        # Who looks as before where they are, and is no face to the detector, is none when found again there.
+        whole = ((table.xyxy[:, :2] >= 0) & (table.xyxy[:, 2:] <= size)).all(axis=1)
+        table.doubted |= ~kept & whole & (table.sighted_s >= now_s)
+        return self._keep(kept & inside.all(axis=1), at_ns)
 
     def end_all(self, at_ns: int) -> list[FaceEvent]:
         """End everybody; returns who left."""
@@ -104,8 +109,9 @@ class People:
         self._late_s = min(self._followed.now_s - moment.now_s, self._rules.coast_s)
         holder = self._attribution.attribute(seq, moment, seen)
         self._look(seen, holder, moment.now_s)
-        events = self._keep(~flickers(self._table, self._rules.confirm_hits), at_ns)
+        events = self._keep(~(flickers(self._table, self._rules.confirm_hits) | refuted(self._table)), at_ns)
         events += self._begin(seq, seen, holder, at_ns)
+        withhold(self._table, self._rules)
         return events + self._confirm(at_ns, picture)
 
     def _return(self, back: Back, at_ns: int) -> None:
@@ -187,7 +193,9 @@ class People:
     def _recognize(self, candidates: Mask) -> None:
         """Give unconfirmed faces the names of those who left and look the same."""
         table, gone = self._table, self._followed.gone
-        rows = np.flatnonzero(candidates & ~table.confirmed & (table.visit == 1) & (table.looks > 0))
+        rows = np.flatnonzero(
+            candidates & ~table.confirmed & good(table, self._rules) & (table.visit == 1) & (table.looks > 0)
+        )
         apart = gone.apart(table.begun_s[rows])
         # Who comes in half covered looks like nobody on the whole, and like somebody once seen clearly.
         found = recognized(gone.table.look, table.look[rows], apart)

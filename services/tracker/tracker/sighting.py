@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 
 
 def find_again(
-    table: TrackTable, history: History, now: View, now_s: float, flowing: Mask, describer: Describer
+    table: TrackTable, history: History, now: View, now_s: float, flowing: Mask, good: Mask, describer: Describer
 ) -> Mask:
     """Search for faces that flow did not see, or follows and should not; returns who looks like before, (N,).
 
@@ -38,12 +38,13 @@ def find_again(
         now: the picture.
         now_s: by the tracker's own clock.
         flowing: (N,) whose motion was seen.
+        good: (N,) who was once detected for sure: nobody else is searched for.
         describer: says what they look like.
     """
     found, known = np.zeros(len(table), bool), table.patch.any(axis=(1, 2))
     alike = likeness(now, table.patch, table.filter.place)
     sure = flowing & (~known | (alike > DOUBTED))
-    rows = np.flatnonzero(~sure & known)
+    rows = np.flatnonzero(~sure & known & good)
     if len(rows):
         seen = _searched(table, now, now_s, rows, flowing[rows])
         far = _far(table, seen.place, rows)

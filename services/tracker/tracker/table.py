@@ -15,7 +15,7 @@ from tracker.recalling import GLANCED, PATCH_HEIGHT, PATCH_WIDTH, Glances, Patch
 Ints = NDArray[np.int64]
 # Who somebody is, as against where: what moves when two faces turn out to have swapped.
 IDENTITY = (
-    *("id", "visit", "best_score", "confirmed", "appeared", "age_frames", "born_ns"),
+    *("id", "visit", "best_score", "doubted", "confirmed", "appeared", "age_frames", "born_ns"),
     *("look", "looks", "glance", "patch", "patch_s", "patch_size"),
 )
 # After so many looks at a face a new one counts this little: light and clothes may change in the long run.
@@ -54,6 +54,8 @@ class TrackTable:
         best_score: the highest of all detections.
         hits: detections so far; before it is proven, in a row.
         misses: detections since, in which it was not found.
+        answers: the latest looks of the detector, a bit each, the last one lowest: 1 where it was detected.
+        doubted: whether it ended in sight, and no detection told of it.
         confirmed: whether it has an ID that stays, and is worth showing.
         appeared: whether it counts, and was said to be there.
         mixed: whether it met another face since it was last seen alone.
@@ -68,6 +70,9 @@ class TrackTable:
         glance: what it looked like in the latest of this visit's; all 0 before it was seen whole in it.
         residue: by how much the last detection lay off the place that was believed after it, (N, 4) px.
         steady: how much of that the one before had said too, (N, 4) px.
+        step: by how much the last detection lay off the one before, moved as the face did, (N, 4) in `kalman.MEASURED`.
+        taken_back: how much of such steps the next ones took back, the mean of `steps` products.
+        steps: of how many.
         face: (N, ...) what was seen, when it was last detected, where it was believed then.
         sighted_s: when it was last seen where it is, in whatever way, by the tracker's own clock.
         patch_s: when the patch was taken, by the same.
@@ -82,6 +87,8 @@ class TrackTable:
     best_score: NDArray[np.float64] = field(default_factory=_floats)
     hits: Ints = field(default_factory=_ints)
     misses: Ints = field(default_factory=_ints)
+    answers: Ints = field(default_factory=_ints)
+    doubted: NDArray[np.bool_] = field(default_factory=_flags)
     confirmed: NDArray[np.bool_] = field(default_factory=_flags)
     appeared: NDArray[np.bool_] = field(default_factory=_flags)
     mixed: NDArray[np.bool_] = field(default_factory=_flags)
@@ -96,6 +103,9 @@ class TrackTable:
     glance: Looks = field(default_factory=lambda: np.empty((0, 0), np.float32))
     residue: Axes = field(default_factory=_axes)
     steady: Axes = field(default_factory=_axes)
+    step: Axes = field(default_factory=_axes)
+    taken_back: NDArray[np.float64] = field(default_factory=_floats)
+    steps: Ints = field(default_factory=_ints)
     face: Glances = field(default_factory=lambda: np.empty((0, GLANCED), np.uint8))
     sighted_s: NDArray[np.float64] = field(default_factory=_floats)
     patch_s: NDArray[np.float64] = field(default_factory=_floats)

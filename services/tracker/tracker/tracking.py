@@ -22,6 +22,7 @@ from tracker.observing import observe
 from tracker.people import People
 from tracker.rules import Rules
 from tracker.sighting import find_again, hide
+from tracker.support import good, withhold
 from tracker.table import rows_of
 
 NS_PER_S = 1_000_000_000
@@ -59,6 +60,7 @@ class CameraTracker:
         self._metrics = metrics
         self._source = source or FlowSource()
         self._describer = describer or ColourParts()
+        self._rules = rules
         self._followed = Followed(rules, self._source, metrics)
         self._people = People(camera, rules, next_id, metrics, self._followed, self._describer)
         self._names = Names(metrics, spellings)
@@ -187,10 +189,11 @@ class CameraTracker:
     def _follow(self, before: Moment, now: View, step_s: float) -> None:
         followed, sees = self._followed, self._source.sees
         self._panned, flowing = move(followed.table, self._source, before, now, self._panned, step_s)
-        found = flowing
+        found, sure = flowing, good(followed.table, self._rules)
         if sees:
-            found = find_again(followed.table, followed.history, now, followed.now_s, flowing, self._describer)
+            found = find_again(followed.table, followed.history, now, followed.now_s, flowing, sure, self._describer)
         hide(followed.table, flowing, found, sees=sees)
+        withhold(followed.table, self._rules)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
 
     def _set_clock(self, captured_ns: int) -> None:
