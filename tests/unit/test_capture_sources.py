@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 from capture.settings import CaptureSettings
-from capture.sources import parse_camera, parse_cameras
+from capture.sources import Source, parse_camera, parse_cameras
 from hypothesis import given
 from hypothesis import strategies as st
 

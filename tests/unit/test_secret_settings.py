@@ -114,5 +114,5 @@ def _said(path: Path) -> str:
     except MarkedError as error:
         return str(error)
     hooks = [action for rule in book.rules for action in rule.actions]
-    lanes = [Call("x", hook, None, b"", "").lane for hook in hooks]  # type: ignore[arg-type]
-    return " ".join([*told(book), *lanes, repr(book), repr(hooks)])
+    servers = [Call("x", hook, None, b"", "", 1, 1.0).server for hook in hooks]  # type: ignore[arg-type]
+    return " ".join([*told(book), *servers, repr(book), repr(hooks)])
