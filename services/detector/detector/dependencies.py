@@ -28,7 +28,7 @@ class Host:
     """
 
     root: Path = Path("/")
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def files(self, *patterns: str) -> list[Path]:
         """Return the files that match patterns; those that begin with a slash count from the root too."""

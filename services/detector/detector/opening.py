@@ -60,7 +60,9 @@ class Files:
     @property
     def choice(self) -> Path:
         """Where the choice is kept that was made with everything as it is now."""
-        return self._artifacts.choice(cpu_name(), self.dependencies(Host()))
+        from detector.settings import library_environment  # noqa: PLC0415  an isolated backend needs no settings
+
+        return self._artifacts.choice(cpu_name(), self.dependencies(Host(environment=library_environment())))
 
     def dependencies(self, host: Host) -> list[str]:
         """Return the state of all that measured times depend on, one line each."""

@@ -1,6 +1,8 @@
 """What the detector is told by its environment."""
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -52,3 +54,8 @@ class DetectorSettings(Settings):
         """The network's input in pixels."""
         width, height = self.detector_input.split("x")
         return InputSize(int(width), int(height))
+
+
+def library_environment() -> Mapping[str, str]:
+    """Return the variables of this process, which native libraries read by themselves."""
+    return os.environ
