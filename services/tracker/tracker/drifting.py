@@ -29,7 +29,7 @@ PRIOR, PRIOR_STEPS = 0.02, 8
 # A lasting change of light or distance counts after so many steps; one step, for no more than `MEASURED`.
 STEPS_LIMIT, LARGEST_STEP = 20, 1.0
 # A step clearly beyond `MEASURED` is odd where a face looks as before: the next ones will tell.
-ODD_STEP = 1.2
+ODD_STEP = 1.3
 # From this likeness down a face has changed, and its box by so many of its heights for each 1 of it. Measured: composed
 # faces, which do not turn, are mostly alike by more; where real ones are by less, detections lie off by 5 to 15 %.
 UNCHANGED = 0.9
