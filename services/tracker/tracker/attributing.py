@@ -75,11 +75,11 @@ class Attribution:
         late = newest is not None and newest[0] > seq
         if newest is not None and late:
             innovation[better_as_is(table, newest[1].view, rows, innovation)] = 0
-        loosen(table, rows, moment.view, place)
+        same = loosen(table, rows, moment.view, place)
         # Half hidden, a face is detected less surely, and in a wrong place.
         faint = seen.scores[found] < table.best_score[rows] - HALF_HIDDEN_SCORE
         half = faint & (table.misses[rows] + table.blind[rows] > 0)
-        self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s, seen.clean[found] & ~half)
+        self._followed.correct(seq, rows, innovation, seen.scores[found], moment.now_s, seen.clean[found] & ~half, same)
         table.face[rows] = glances(moment.view, moment.place[hit])
         for at in np.flatnonzero(late & astray(innovation, place)):
             # What it followed since then was something else.

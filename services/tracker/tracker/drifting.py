@@ -15,6 +15,8 @@ from tracker.motion import View
 from tracker.recalling import glances, similarity
 from tracker.table import Ints, TrackTable
 
+Mask = NDArray[np.bool_]
+
 # Of what three detections in a row say alike. More follows detections closer on real clips, and their scatter too.
 BELIEVED_SHARE = 0.5
 # Scatter between looks is a part of a detector's error: its bias on the network's grid lasts for several.
@@ -26,13 +28,15 @@ LEAST_SCATTER = 0.05
 PRIOR, PRIOR_STEPS = 0.02, 8
 # A lasting change of light or distance counts after so many steps; one step, for no more than `MEASURED`.
 STEPS_LIMIT, LARGEST_STEP = 20, 1.0
+# A step clearly beyond `MEASURED` is odd where a face looks as before: the next ones will tell.
+ODD_STEP = 1.3
 # From this likeness down a face has changed, and its box by so many of its heights for each 1 of it. Measured: composed
 # faces, which do not turn, are mostly alike by more; where real ones are by less, detections lie off by 5 to 15 %.
 UNCHANGED = 0.9
 CHANGED = np.array((0.5, 0.5, 1.5, 1.5))
 
 
-def scatter(table: TrackTable, rows: Ints, innovation: Axes, whole: NDArray[np.bool_]) -> NDArray[np.float64]:
+def scatter(table: TrackTable, rows: Ints, innovation: Axes, whole: Mask, same: Mask) -> NDArray[np.float64]:
     """Learn how much the detections of faces scatter; return it (K, 1) as a share of `kalman.MEASURED`.
 
     The next step takes scatter back, and no change of a face: minus the mean product of neighbouring steps is the
@@ -43,8 +47,10 @@ def scatter(table: TrackTable, rows: Ints, innovation: Axes, whole: NDArray[np.b
         rows: (K,) who was detected, each once.
         innovation: (K, 4) px by which the detections lie off the places that are believed before them.
         whole: (K,) whose face is seen whole and alone; of the others all of `MEASURED` is returned.
+        same: (K,) who looks as in the last detection.
     """
     step = (innovation - table.residue[rows]) / (kalman.MEASURED * table.filter.place[rows, 3:])
+    odd = same & (np.abs(step).max(axis=1, initial=0) > ODD_STEP)
     step = step.clip(-LARGEST_STEP, LARGEST_STEP)
     taken_back = -(step * table.step[rows]).mean(axis=1)
     known = np.minimum(table.steps[rows], STEPS_LIMIT) + PRIOR_STEPS
@@ -54,7 +60,7 @@ def scatter(table: TrackTable, rows: Ints, innovation: Axes, whole: NDArray[np.b
     table.taken_back[rows], table.step[rows] = mean, step
     table.steps[rows] += 1
     share = (DEVIATIONS * np.sqrt(np.maximum(mean, 0))).clip(LEAST_SCATTER, 1.0)
-    return np.where(whole, share, 1.0)[:, None]
+    return np.where(whole & ~odd, share, 1.0)[:, None]
 
 
 def give_in(table: TrackTable, rows: Ints, residue: Axes) -> Axes:
@@ -75,8 +81,8 @@ def give_in(table: TrackTable, rows: Ints, residue: Axes) -> Axes:
     return moved
 
 
-def loosen(table: TrackTable, rows: Ints, view: View, place: Axes) -> None:
-    """Trust what is believed of faces less, where they look otherwise than in their last detection's picture.
+def loosen(table: TrackTable, rows: Ints, view: View, place: Axes) -> Mask:
+    """Trust the places of faces less that look otherwise than in their last detection; return the others, (K,).
 
     Args:
         table: is changed.
@@ -88,6 +94,7 @@ def loosen(table: TrackTable, rows: Ints, view: View, place: Axes) -> None:
     # Of whom no motion is seen may be half hidden, and detected in a wrong place.
     changed = np.where(table.blind[rows] == 0, np.maximum(UNCHANGED - alike, 0), 0)
     kalman.loosen(table.filter, rows, CHANGED * changed[:, None] * place[:, 3:])
+    return np.asarray(alike >= UNCHANGED)
 
 
 def forget(table: TrackTable, rows: Ints, view: View, place: Axes) -> None:

@@ -18,6 +18,7 @@ from tracker.support import found_again, good, hit
 from tracker.table import Ints, TrackTable, become, chosen, joined, rows_of
 
 Scores = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 class Followed:
@@ -48,11 +49,11 @@ class Followed:
         self.history.shift(jump_ns)
 
     def correct(
-        self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float, whole: NDArray[np.bool_]
+        self, seq: int, rows: Ints, innovation: Axes, scores: Scores, at_s: float, whole: Mask, same: Mask
     ) -> None:
         """Pull faces (K,) to where they were detected: by (K, 4) px, in a past frame."""
         table = self.table
-        moved = kalman.correct(table.filter, rows, innovation, scatter(table, rows, innovation, whole))
+        moved = kalman.correct(table.filter, rows, innovation, scatter(table, rows, innovation, whole, same))
         moved += give_in(table, rows, innovation - moved)
         np.maximum(table.filter.place[:, 2:], SMALLEST_SIDE_PX, out=table.filter.place[:, 2:])
         self.history.correct(seq, table.id[rows], moved)
