@@ -31,6 +31,7 @@ class Behaviour:
         hangs_up: closes the connection after that.
         suback: reason code of every subscription; None for no SUBACK.
         puback: reason code of every PUBACK of MQTT 5; None for no PUBACK.
+        puback_after_s: PUBACKs, and whatever follows them, come so late.
         wrong_id: PUBACKs have another packet's id.
         farewell: MQTT 5's reason code of a DISCONNECT after the SUBACK.
         levels: protocol levels that are spoken; others are refused as MQTT 3.1.1 does.
@@ -41,6 +42,7 @@ class Behaviour:
     hangs_up: bool = False
     suback: int | None = 0
     puback: int | None = 0
+    puback_after_s: float = 0.0
     wrong_id: bool = False
     farewell: int | None = None
     levels: tuple[int, ...] = (V5, V311)
@@ -150,6 +152,7 @@ class FakeBroker:
         caller.topics.append(body[2 : 2 + length].decode())
         if not kind & 0x06 or does.puback is None:
             return b""
+        self._over.wait(does.puback_after_s)
         mid = body[2 + length : 4 + length]
         if does.wrong_id:
             mid = bytes([mid[0] ^ 0x80, mid[1]])

@@ -1,13 +1,15 @@
 """A broker that does not do its part leaves the bridge unhealthy, with the reason, and connecting again and again."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from iot_bridge.broker import Broker, Ear
+from iot_bridge.receipts import Waits
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication
 
@@ -15,11 +17,13 @@ from facewire.health import verdict
 from facewire.heartbeat import Heartbeat
 from facewire.log import open_log
 from facewire.metrics import Metrics
-from tests.integration.fake_broker import V5, V311, Behaviour, FakeBroker, fake_broker
+from tests.integration.fake_broker import V5, V311, Behaviour, fake_broker
 from tests.servers import wait_for
 
 WILL = Publication("facewire/door-pi/availability", b"offline", retain=True)
 STATE = Publication("facewire/door-pi/door/count", b"1", retain=True)
+# Shorter than the product's, but for the pauses between connections.
+WAITS = Waits(answers_s=1.0, confirms_s=1.5, longest_confirms_s=4.5, echoes_s=1.0)
 
 
 class Bridge:
@@ -29,7 +33,7 @@ class Bridge:
         self._folder = folder
         heartbeat = Heartbeat("iot-bridge", folder, metrics, watchdog_s=None)
         settings = BridgeSettings(mqtt_port=port, node_id="door-pi")
-        self.broker = Broker(settings, WILL, heartbeat, metrics, open_log("test"))
+        self.broker = Broker(settings, WILL, heartbeat, metrics, open_log("test"), WAITS)
 
     def says(self) -> str:
         return verdict("iot-bridge", self._folder, time.time())[1]
@@ -125,7 +129,19 @@ def test_a_broker_that_says_no_more_is_left(tmp_path: Path, metrics: Metrics) ->
         wait_for(bridge.healthy, "health again")
 
 
-Fault = Callable[[FakeBroker], None]
+def test_a_broker_that_confirms_late_is_given_more_time(tmp_path: Path, metrics: Metrics) -> None:
+    with (
+        fake_broker(replace(GOOD, puback_after_s=2.5)) as broker,
+        bridged(tmp_path, broker.port, metrics) as bridge,
+    ):
+        bridge.wait("confirms no message")
+        wait_for(bridge.healthy, "health")
+        assert bridge.broker.deliver([STATE], Event())
+        assert len(broker.callers) == 2
+        # One that never confirms is left all the same.
+        broker.behaviour = replace(GOOD, puback=None)
+        bridge.broker.say([replace(STATE, topic="facewire/door-pi/door/presence")])
+        bridge.wait("confirms no message")
 
 
 def test_a_client_with_the_same_id_is_named_until_it_is_gone(tmp_path: Path, metrics: Metrics) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from threading import Event, Lock, Thread
 from time import monotonic
 
@@ -17,7 +18,7 @@ from iot_bridge.hearing import Ear
 from iot_bridge.limits import SUSPECT_BYTES, PacketLimit
 from iot_bridge.packets import packet_size
 from iot_bridge.probes import Probes
-from iot_bridge.receipts import Receipt
+from iot_bridge.receipts import Receipt, Waits
 from iot_bridge.rights import Rights
 from iot_bridge.session import V311, Session
 from iot_bridge.settings import BridgeSettings
@@ -35,6 +36,7 @@ RESERVED = 8
 STALE_AFTER_S = 30
 # So long a connection has nothing to do with an earlier one that was cut.
 STANDS_AFTER_S = 30.0
+WAITS = Waits()
 
 
 class Broker:
@@ -50,16 +52,22 @@ class Broker:
         heartbeat: shows whether the broker is there, and what it refuses.
         metrics: counts messages.
         log: told the same.
+        waits: how long the broker's answers are waited for.
     """
 
     def __init__(
-        self, settings: BridgeSettings, will: Publication, heartbeat: Heartbeat, metrics: Metrics, log: Log
+        self,
+        settings: BridgeSettings,
+        will: Publication,
+        heartbeat: Heartbeat,
+        metrics: Metrics,
+        log: Log,
+        waits: Waits = WAITS,
     ) -> None:
         if settings.mqtt_tls:
             # Files that cannot be used are the operator's to mend, at the start.
             make_tls(settings)
-        self._settings = settings
-        self._will = will
+        self._settings, self._will = settings, will
         self._heartbeat = heartbeat
         self._metrics = metrics
         self._log = log
@@ -73,9 +81,9 @@ class Broker:
         self._session: Session | None = None
         self._newest: Session | None = None
         self._early: list[Publication] = []
-        self._up = False
+        self._up = self._say_again = False
         self._began_s = 0.0
-        self._say_again = False
+        self._waits, self._confirms_s = waits, waits.confirms_s
         self._stopping = Event()
         # What is decided to be said is said before anything newer.
         self._saying = Lock()
@@ -206,7 +214,8 @@ class Broker:
         self._connector.run(self._stopping, self._subscriptions, self._begin, self._tick, self._end)
 
     def _make(self, protocol: MQTTProtocolVersion) -> Session:
-        session = Session(self._settings, protocol, self._will, self._hearers(protocol), self._answered, self._failed)
+        ears, waits = self._hearers(protocol), replace(self._waits, confirms_s=self._confirms_s)
+        session = Session(self._settings, protocol, self._will, ears, self._answered, self._failed, waits)
         with self._saying:
             self._newest, self._early = session, []
         return session
@@ -250,6 +259,7 @@ class Broker:
 
     def _end(self, session: Session) -> bool:
         self._up = False
+        self._confirms_s = self._waits.after(self._confirms_s, in_vain=session.receipts.is_overdue(monotonic()))
         code = session.trouble.code if session.trouble is not None else 0
         # paho takes no PUBACK that names a message as too large, as mosquitto's with message_size_limit does.
         if session.protocol == V311 or code in (PACKET_TOO_LARGE, PROTOCOL_ERROR):

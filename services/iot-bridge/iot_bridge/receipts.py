@@ -8,12 +8,31 @@ from time import monotonic
 
 from iot_bridge.topics import Publication
 
-CONFIRMS_WITHIN_S = 8.0
-ECHOES_WITHIN_S = 3.0
 ANSWERS_KEPT = 256
 FIRST_FAILURE = 0x80
 NOT_ECHOED = 0x100
 """Not a code of MQTT: a broker of MQTT 3.1.1 confirmed a message and did not deliver it to its subscribers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long the broker's answers are waited for, in seconds.
+
+    Args:
+        answers_s: to CONNECT and SUBSCRIBE.
+        confirms_s: to messages of QoS 1, and by so much longer with each connection that waited in vain.
+        longest_confirms_s: the most that becomes of it.
+        echoes_s: until a confirmed message comes back.
+    """
+
+    answers_s: float = 5.0
+    confirms_s: float = 8.0
+    longest_confirms_s: float = 24.0
+    echoes_s: float = 3.0
+
+    def after(self, confirms_s: float, *, in_vain: bool) -> float:
+        """Return how long the next connection waits for confirmations."""
+        return min(confirms_s + self.confirms_s, self.longest_confirms_s) if in_vain else self.confirms_s
 
 
 @dataclass(eq=False, slots=True)
@@ -46,12 +65,15 @@ class Receipts:
     Args:
         answered: called with each message once its code is known, from paho's thread or the sender's; it must not
             publish.
+        confirms_s: how long confirmations are waited for.
+        echoes_s: how long messages that come back are waited for.
     """
 
-    def __init__(self, answered: Callable[[Receipt], None]) -> None:
+    def __init__(self, answered: Callable[[Receipt], None], confirms_s: float, echoes_s: float) -> None:
         self._answered = answered
         self.changed = Condition()
         self.any_confirmed = False
+        self._confirms_s, self._echoes_s = confirms_s, echoes_s
         self._waiting: dict[int, Receipt] = {}
         self._echoes: dict[str, Receipt] = {}
         self._early: OrderedDict[int, int] = OrderedDict()
@@ -110,7 +132,7 @@ class Receipts:
     def give_up_echoes(self, now_s: float) -> None:
         """Count as refused what was confirmed and did not come back in time."""
         with self.changed:
-            mute = [each for each in self._echoes.values() if each.acked and now_s - each.at_s > ECHOES_WITHIN_S]
+            mute = [each for each in self._echoes.values() if each.acked and now_s - each.at_s > self._echoes_s]
             for receipt in mute:
                 del self._echoes[receipt.publication.topic]
         for receipt in mute:
@@ -120,7 +142,7 @@ class Receipts:
         """Say whether the broker has confirmed nothing for too long, and something waits for it."""
         with self.changed:
             oldest_s = min((receipt.at_s for receipt in self._waiting.values()), default=now_s)
-            return now_s - max(oldest_s, self._answer_s) > CONFIRMS_WITHIN_S
+            return now_s - max(oldest_s, self._answer_s) > self._confirms_s
 
     def unanswered(self) -> list[Receipt]:
         """Return the messages that the broker has neither confirmed nor delivered back."""

@@ -19,7 +19,7 @@ from iot_bridge.diagnosis import why_no_answer, why_no_connection
 from iot_bridge.dialling import make_client
 from iot_bridge.hearing import Ear, TakeIn
 from iot_bridge.packets import LARGEST
-from iot_bridge.receipts import FIRST_FAILURE, Receipt, Receipts
+from iot_bridge.receipts import FIRST_FAILURE, Receipt, Receipts, Waits
 from iot_bridge.settings import BridgeSettings
 from iot_bridge.topics import Publication
 from iot_bridge.troubles import (
@@ -32,7 +32,6 @@ from iot_bridge.troubles import (
 )
 
 KEEPALIVE_S = 15
-ANSWERS_WITHIN_S = 5.0
 # A broker keeps for so long what was sent to us with QoS 1 while we were away.
 SESSION_EXPIRY_S = 86_400
 LARGEST_RECEIVED = 1_048_576
@@ -66,6 +65,7 @@ class Session:
         ears: the subscriptions.
         answered: called with each message that was confirmed or refused, from the connection's thread or the sender's.
         failed: called with the text of an error in a callback.
+        waits: how long answers are waited for.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Session:
         ears: Sequence[Ear],
         answered: Callable[[Receipt], None],
         failed: Callable[[str], None],
+        waits: Waits,
     ) -> None:
-        self._settings = settings
-        self.protocol = protocol
-        self.receipts = Receipts(answered)
+        self._settings, self.protocol, self._answers_s = settings, protocol, waits.answers_s
+        self.receipts = Receipts(answered, waits.confirms_s, waits.echoes_s)
         self._changed = self.receipts.changed
         self._failed = failed
         self.terms = Terms()
@@ -137,7 +137,7 @@ class Session:
         except (OSError, ValueError) as error:
             raise TroubleError(why_no_connection(self._settings, error)) from error
         self._client.loop_start()
-        self._wait(lambda: self._connack is not None, ANSWERS_WITHIN_S)
+        self._wait(lambda: self._connack is not None, self._answers_s)
         if self._connack is None:
             closed = self.ended.is_set()
             raise TroubleError(why_no_answer(self._settings, self._errors, closed=closed), other_protocol=True)
@@ -145,7 +145,7 @@ class Session:
             other = self.protocol == V5 and self._connack.value == UNSUPPORTED_PROTOCOL
             raise TroubleError(refusal(self._connack), other_protocol=other)
         self.subscribe(subscriptions)
-        self._wait(lambda: not self._asked or bool(self._subacks), ANSWERS_WITHIN_S)
+        self._wait(lambda: not self._asked or bool(self._subacks), self._answers_s)
         trouble = self.check(monotonic())
         if trouble is not None or self._asked or not self.is_up:
             raise TroubleError(trouble or self.trouble or Trouble("it does not answer subscriptions"))
@@ -209,7 +209,7 @@ class Session:
                 refused = [topic for topic, code in zip(filters, codes, strict=False) if code >= FIRST_FAILURE]
                 self.refused_filters = [each for each in self.refused_filters if each not in filters] + refused
                 self._granted = self._granted.union(filters).difference(refused)
-        if any(now_s - asked_s > ANSWERS_WITHIN_S for asked_s, _ in self._asked.values()):
+        if any(now_s - asked_s > self._answers_s for asked_s, _ in self._asked.values()):
             return Trouble("it does not answer subscriptions", "look at the broker's log")
         self.receipts.give_up_echoes(now_s)
         if self.receipts.is_overdue(now_s):
