@@ -32,6 +32,7 @@ def chaos(kills: int, events: int, seed: int) -> dict[str, Any]:
         tempfile.TemporaryDirectory(prefix="facewire-bench-") as name,
         at_home(Path(name), RULES) as home,
         Ear(home.mqtt_port) as ear,
+        Ear(home.mqtt_port, "bench-lock", kept=False) as lock,
         Visitors(home.bus),
     ):
         home.store.hset(keys.CONTROLS, keys.unlocking(LOCK), "on")
@@ -41,7 +42,7 @@ def chaos(kills: int, events: int, seed: int) -> dict[str, Any]:
         await_truth(lambda: all_done(home.store, events), "the events that wait", within_s=DRAIN_S)
         wanted = {f"{CAMERA}-{number}-appeared" for number in range(1, events + 1)}
         _settle(lambda: wanted <= {event["id"] for event in _events(ear)})
-        heard, unlocks = _events(ear), ear.under(COMMANDS)
+        heard, unlocks = _events(ear), lock.under(COMMANDS)
     contents = {json.dumps(event, sort_keys=True) for event in heard}
     ids = {event["id"] for event in heard}
     lost, duplicated, repeated = len(wanted - ids), len(contents) - len(wanted & ids), len(heard) - len(contents)

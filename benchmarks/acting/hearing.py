@@ -1,4 +1,4 @@
-"""A subscriber that keeps all it hears, with a session that outlives the broker."""
+"""A subscriber that keeps all it hears, with a session that outlives the broker or without one."""
 
 import time
 from dataclasses import dataclass
@@ -23,13 +23,18 @@ class Ear:
 
     Args:
         port: the broker's.
+        name: its client id.
+        kept: with a session: what is published while it is away comes later, and what a broker that was killed does
+            not know to be delivered comes again. Without one, as locks should subscribe, nothing comes twice that was
+            published once.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, name: str = "bench-ear", *, kept: bool = True) -> None:
         self.heard: list[Heard] = []
-        self._client = Client(CallbackAPIVersion.VERSION2, "bench-ear", clean_session=False)
-        self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client = Client(CallbackAPIVersion.VERSION2, name, clean_session=not kept)
+        # Without a session it must be there before the bridge is.
+        self._client.reconnect_delay_set(*((1, 1) if kept else (0.05, 0.05)))
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=int(kept))
         self._client.on_message = self._hear
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()

@@ -30,6 +30,7 @@ class Behaviour:
         hello: sent for CONNECT instead of a CONNACK that accepts; None for nothing.
         hangs_up: closes the connection after that.
         suback: reason code of every subscription; None for no SUBACK.
+        suback_after_s: SUBACKs, and whatever follows them, come so late.
         puback: reason code of every PUBACK of MQTT 5; None for no PUBACK.
         puback_after_s: PUBACKs, and whatever follows them, come so late.
         wrong_id: PUBACKs have another packet's id.
@@ -41,6 +42,7 @@ class Behaviour:
     hello: bytes | None = b""
     hangs_up: bool = False
     suback: int | None = 0
+    suback_after_s: float = 0.0
     puback: int | None = 0
     puback_after_s: float = 0.0
     wrong_id: bool = False
@@ -51,10 +53,11 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Caller:
-    """One connection: its protocol level, and the topics that were published."""
+    """One connection: its protocol level, what was subscribed, and the topics that were published."""
 
     at_s: float
     level: int = 0
+    filters: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
 
 
@@ -141,7 +144,9 @@ class FakeBroker:
         count, rest = 0, body[start:]
         while rest:
             (length,) = struct.unpack(">H", rest[:2])
+            caller.filters.append(rest[2 : 2 + length].decode())
             rest, count = rest[3 + length :], count + 1
+        self._over.wait(does.suback_after_s)
         head = body[:2] + (b"\0" if caller.level == V5 else b"")
         farewell = b"" if does.farewell is None else packet(0xE0, bytes([does.farewell, 0]))
         return packet(0x90, head + bytes([does.suback]) * count) + farewell

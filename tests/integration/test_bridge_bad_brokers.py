@@ -144,6 +144,16 @@ def test_a_broker_that_confirms_late_is_given_more_time(tmp_path: Path, metrics:
         bridge.wait("confirms no message")
 
 
+def test_a_sensor_that_is_named_while_the_bridge_connects_is_heard(tmp_path: Path, metrics: Metrics) -> None:
+    with (
+        fake_broker(replace(GOOD, suback_after_s=0.5)) as broker,
+        bridged(tmp_path, broker.port, metrics) as bridge,
+    ):
+        wait_for(lambda: any("home/#" in each.filters for each in broker.callers), "the first subscriptions")
+        bridge.broker.listen({"home/lux"}, lambda *_heard: None)
+        wait_for(lambda: "home/lux" in broker.callers[0].filters, "the sensor's subscription")
+
+
 def test_a_client_with_the_same_id_is_named_until_it_is_gone(tmp_path: Path, metrics: Metrics) -> None:
     with fake_broker(replace(GOOD, farewell=0x8E)) as broker, bridged(tmp_path, broker.port, metrics) as bridge:
         bridge.wait("the other client with the id facewire-door-pi", "NODE_ID")

@@ -32,7 +32,6 @@ GOOD_FACE = b'{"name":"Ada","at":"2026-01-01T00:00:00.000+00:00","at_ns":%d,"tra
 FAR_NS = 4_102_444_800_000_000_000
 GARBAGE = {
     "23 digits": GOOD_FACE % (10**22),
-    "the year 2100": GOOD_FACE % FAR_NS,
     "not JSON": b"{",
     "not text": b"\xff\xfe\x00",
     "a list": b"[1,2]",
@@ -64,7 +63,8 @@ def test_garbage_is_replaced_and_newer_states_take_its_place(
             home.publish(f"{BASE}/{camera}/last_face", payload, retain=True)
             home.publish(f"{BASE}/people/{camera}", payload, retain=True)
             home.publish(f"{BASE}/{camera}/zone/porch", payload, retain=True)
-        home.publish(f"{BASE}/door/last_face", GARBAGE["23 digits"], retain=True)
+        # This is kept until somebody is seen: the wrong clock may be ours.
+        home.publish(f"{BASE}/door/last_face", GOOD_FACE % FAR_NS, retain=True)
         home.publish(FACE.replace("door", "hall"), GOOD_FACE % 1_700_000_000_000_000_000, retain=True)
         home.publish("homeassistant/status", b"\xff", retain=True)
         home.publish("facewire/latest_version", b"\xff", retain=True)

@@ -120,7 +120,7 @@ def test_a_reason_of_tls_is_named(
         bridged(tmp_path, metrics, mqtt_port=port, **settings) as health,
     ):
         wait_for(lambda: all(part in health() for part in case.says), f"{case.says}")
-        assert f"the MQTT broker at 127.0.0.1:{port}" in health()
+        assert f"the MQTT broker at mqtts://127.0.0.1:{port}" in health()
     log = capsys.readouterr().err
     assert "no connection to the broker" in log
     assert all(part in log for part in case.says)
@@ -166,9 +166,8 @@ def test_networks_that_fail_are_told_apart(
     with bridged(tmp_path, metrics, mqtt_port=nowhere) as health:
         wait_for(lambda: health() == f"iot-bridge: waiting for the MQTT broker at 127.0.0.1:{nowhere}", health())
         wait_for(lambda: "connection refused" in capsys.readouterr().err, "the log")
-    for host, says in {"no-such-host.invalid": ("resolved", "no such host"), "x" * 70: ("no usable address",)}.items():
-        with bridged(tmp_path, metrics, mqtt_host=host) as health:
-            wait_for(lambda: any(part in health() for part in says), health())  # noqa: B023  at once
+    with bridged(tmp_path, metrics, mqtt_host="no-such-host.invalid") as health:
+        wait_for(lambda: any(part in health() for part in ("resolved", "no such host")), health())
     with bridged(tmp_path, metrics, mqtt_host=str(tmp_path / "none.sock")) as health:
         wait_for(lambda: "there is no such socket" in health(), health())
 

@@ -68,9 +68,7 @@ class Broker:
             # Files that cannot be used are the operator's to mend, at the start.
             make_tls(settings)
         self._settings, self._will = settings, will
-        self._heartbeat = heartbeat
-        self._metrics = metrics
-        self._log = log
+        self._heartbeat, self._metrics, self._log = heartbeat, metrics, log
         self._topics = Topics(settings.topic_prefix, settings.node_id)
         self._limit = PacketLimit(heartbeat, metrics, log)
         self._rights = Rights(heartbeat, metrics, log)
@@ -174,8 +172,7 @@ class Broker:
         for topic in before.keys() - self._sensors.keys():
             session.hear(topic, None)
             session.unsubscribe(topic)
-        self._hear_sensors(session, self._sensors.keys() - before.keys())
-        session.subscribe((topic, 0) for topic in self._sensors.keys() - before.keys())
+        self._hear_sensors(session)
 
     def deliver(self, publications: Sequence[Publication], until: Event) -> bool:
         """Send what must arrive, and wait until the broker has answered for all; False if `until` was set first.
@@ -237,11 +234,12 @@ class Broker:
         self._limit.tell(session.terms.largest)
         self._probes = Probes(self._topics)
         self._began_s, self._say_again = monotonic(), False
-        self._hear_sensors(session, self._sensors)
         with self._saying:
             self._session, self._up = session, True
             early, self._early = self._early, []
             self._say(session, early)
+        # Some may have been named while it connected.
+        self._hear_sensors(session)
         self._on_up()
 
     def _tick(self, session: Session) -> None:
@@ -277,14 +275,16 @@ class Broker:
         self._metrics.count("mqtt_messages")
         return session.publish(publication, qos, expiry_s)
 
-    def _hear_sensors(self, session: Session, topics: Iterable[str]) -> None:
+    def _hear_sensors(self, session: Session) -> None:
         def take(_client: Client, _userdata: object, message: MQTTMessage) -> None:
             heard = self._sensors.get(message.topic)
             if heard is not None and not message.retain:
                 heard(message.topic, bytes(message.payload))
 
+        topics = list(self._sensors)
         for topic in topics:
             session.hear(topic, take)
+        session.subscribe((topic, 0) for topic in topics if topic not in session.filters)
 
     # These are called from paho's thread, too: they must not publish.
 

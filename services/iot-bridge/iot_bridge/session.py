@@ -80,14 +80,13 @@ class Session:
     ) -> None:
         self._settings, self.protocol, self._answers_s = settings, protocol, waits.answers_s
         self.receipts = Receipts(answered, waits.confirms_s, waits.echoes_s)
-        self._changed = self.receipts.changed
-        self._failed = failed
+        self._changed, self._failed = self.receipts.changed, failed
         self.terms = Terms()
         self.trouble: Trouble | None = None
         self.ended = Event()
         self.refused_filters: list[str] = []
         self._granted: set[str] = set()
-        self._qos: dict[str, int] = {}
+        self.filters: dict[str, int] = {}
         self._connack: ReasonCode | None = None
         self._errors: list[str] = []
         self._asked: dict[int, tuple[float, list[str]]] = {}
@@ -155,7 +154,7 @@ class Session:
         wanted = list(subscriptions)
         if not wanted:
             return
-        self._qos.update(wanted)
+        self.filters.update(wanted)
         topics = [(topic, SubscribeOptions(qos=qos)) for topic, qos in wanted] if self.protocol == V5 else wanted
         _, mid = self._client.subscribe(topics)
         if mid is not None:
@@ -163,10 +162,11 @@ class Session:
 
     def subscribe_again(self) -> None:
         """Ask once more for what the broker refused."""
-        self.subscribe((topic, self._qos[topic]) for topic in self.refused_filters)
+        self.subscribe((topic, self.filters[topic]) for topic in self.refused_filters if topic in self.filters)
 
     def unsubscribe(self, topic: str) -> None:
         """Ask for no more messages of a topic."""
+        self.filters.pop(topic, None)
         self._client.unsubscribe(topic)
 
     def hear(self, topic: str, heard: TakeIn | None) -> None:
