@@ -91,7 +91,7 @@ def test_what_a_camera_repeats_of_the_request_is_not_shown(tmp_path: Path, bus_u
         cameras = ",".join(f"{kind}={scheme}://{host}/{kind}/{MARK}?{MARK}" for kind in wanted)
         settings = {"CAMERAS": cameras, "BUS_URL": bus_url, "LOG_LEVEL": "DEBUG", "CAMERA_TIMEOUT_S": "2"}
         capture = stack.enter_context(service("capture", tmp_path, **settings))
-        wait_for(lambda: all(wanted[kind] in capture.notes().get(kind, "") for kind in wanted), "the reasons")
+        wait_for(lambda: all(why in capture.output() for why in wanted.values()), "the reasons")
         said = capture.output() + str(capture.told())
 
     shown = said.lower()

@@ -22,6 +22,7 @@ KNOWN = ("CAMERA", "CAMERAS", "MQTT_HOST", "MQTT_PASSWORD", "MQTT_PORT", "NODE_N
         ("CAMERA=rtsp://admin:pa$word9@host/x", ["1: CAMERA has a `$`"]),
         ("CAMERA=rtsp://admin:pa${word}9@host/x", ["1: CAMERA has a `$`"]),
         ('WEB_PASSWORD="a$b"', ["1: WEB_PASSWORD has a `$`"]),
+        ("WEB_PASSWORD=a${MQTT_HOST}\nMQTT_HOST=h", ["1: WEB_PASSWORD has a `$`"]),
         ("\nWEB_PASSWORD=green $apple #7 tree", ["2: WEB_PASSWORD is cut at its ` #`"]),
         ("WEB_PASSWORD=green # tree", ["1: WEB_PASSWORD is cut at its ` #`"]),
         ("NODE_NAME=Door #1", ["1: NODE_NAME is cut"]),
