@@ -61,7 +61,8 @@ def redacted(text: str) -> str:
     """Return a text without the known secrets, in any case."""
     # All of them are found before any is replaced: where two overlap, none leaves its rest.
     spans = sorted(_spans(_lower(text)))
-    parts, end = [], 0
+    parts: list[str] = []
+    end = 0
     for first, last in spans:
         if first > end or not parts:
             parts += [text[end:first], HIDDEN]

@@ -10,6 +10,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
 from runner import options, plan
+from runner.checking import check_settings
 
 
 def main() -> int:
@@ -23,6 +24,7 @@ def main() -> int:
     run_dir = Path(tempfile.mkdtemp(prefix="facewire-"))
     try:
         planned = plan.make(asked, run_dir, list(processes))
+        check_settings(planned)
         (run_dir / "mosquitto.conf").write_text(_mosquitto_conf(planned.mqtt_port), encoding="utf-8")
         manager = Manager()
         for name, command in processes.items():
