@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +11,6 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
 from runner import options, plan
-from runner.checking import check_settings
 
 
 def main() -> int:
@@ -24,7 +24,11 @@ def main() -> int:
     run_dir = Path(tempfile.mkdtemp(prefix="facewire-"))
     try:
         planned = plan.make(asked, run_dir, list(processes))
-        check_settings(planned)
+        # In a process of its own: what the settings import would stay in this one's memory.
+        check = [sys.executable, "-m", "runner.checking"]
+        code = subprocess.run(check, env=planned.environment["capture"], check=False).returncode  # noqa: S603
+        if code:
+            return code
         (run_dir / "mosquitto.conf").write_text(_mosquitto_conf(planned.mqtt_port), encoding="utf-8")
         manager = Manager()
         for name, command in processes.items():

@@ -1,4 +1,4 @@
-"""Check every service's settings before a local run starts anything."""
+"""Check every service's settings, as `python -m runner` does in a process of its own before it starts anything."""
 
 from capture.settings import CaptureSettings
 from detector.settings import DetectorSettings
@@ -6,20 +6,22 @@ from iot_bridge.settings import BridgeSettings
 from tracker.settings import TrackerSettings
 from web.settings import WebSettings
 
-from facewire.settings import Settings, known_settings, load
-from runner.plan import Plan
+from facewire.settings import Settings, load
 
-SERVICES: dict[str, type[Settings]] = {
-    "capture": CaptureSettings,
-    "detector": DetectorSettings,
-    "tracker": TrackerSettings,
-    "iot-bridge": BridgeSettings,
-    "web": WebSettings,
-}
+SETTINGS: tuple[type[Settings], ...] = (
+    CaptureSettings,
+    DetectorSettings,
+    TrackerSettings,
+    BridgeSettings,
+    WebSettings,
+)
 
 
-def check_settings(planned: Plan) -> None:
+def check_settings() -> None:
     """End the process with one line and exit code 2 over a setting that its service would refuse."""
-    for service, kind in SERVICES.items():
-        environment = planned.environment[service]
-        load(kind, {name: environment.get(name.upper(), "") for name in known_settings(kind)})
+    for kind in SETTINGS:
+        load(kind)
+
+
+if __name__ == "__main__":
+    check_settings()

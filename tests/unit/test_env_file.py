@@ -130,6 +130,14 @@ def test_a_local_run_tells_of_a_name_that_is_nearly_a_setting(
     assert f"facewire: {name} is read by nobody; is {near} meant?\n" in capsys.readouterr().err
 
 
+def test_a_local_run_tells_of_a_setting_that_it_decides_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MQTT_HOST", "mqtt://ha:s3cr3t@host")
+    plan.check_environment()
+    assert capsys.readouterr().err == "facewire: MQTT_HOST is not used: a local run decides it itself\n"
+
+
 def test_a_local_run_refuses_bytes_that_no_service_could_read() -> None:
     clean = {os.fsencode(name): os.fsencode(text) for name, text in os.environ.items()}
     done = subprocess.run(
