@@ -11,7 +11,7 @@ from capture.trouble import CameraError, bad_credentials, forbidden, no_credenti
 
 CODECS = ("H264", "H265", "HEVC", "JPEG", "MP4V-ES", "MPV", "VP8", "VP9", "AV1", "H263", "H263-1998", "H263-2000")
 """What FFmpeg decodes of what RTSP cameras send."""
-OTHER_CODECS = (
+OTHER_CODECS = ("DRAC", 
     "MP2T",
     "MP1S",
     "MP2P",
@@ -25,7 +25,7 @@ OTHER_CODECS = (
     "JPEG-XS",
     "VC-1",
 )
-"""What else a camera may name (IANA's RTP media types); of other names nothing is shown, since it chose them."""
+"""What else a camera may name; of other names nothing is shown, since it chose them."""
 _JPEG_PAYLOAD, _MPV_PAYLOAD = "26", "32"
 _STATUS = re.compile(r"RTSP/\d\.\d\s+(\d{3})\b")
 _MAX_BODY_BYTES = 65_536
