@@ -11,20 +11,7 @@ from capture.trouble import CameraError, bad_credentials, forbidden, no_credenti
 
 CODECS = ("H264", "H265", "HEVC", "JPEG", "MP4V-ES", "MPV", "VP8", "VP9", "AV1", "H263", "H263-1998", "H263-2000")
 """What FFmpeg decodes of what RTSP cameras send."""
-OTHER_CODECS = ("DRAC", 
-    "MP2T",
-    "MP1S",
-    "MP2P",
-    "H261",
-    "H266",
-    "THEORA",
-    "RAW",
-    "DV",
-    "SMPTE292M",
-    "JPEG2000",
-    "JPEG-XS",
-    "VC-1",
-)
+OTHER_CODECS = ("DRAC", "MP2T", "MP2P", "H261", "H266", "THEORA", "RAW", "DV", "JPEG2000", "JPEG-XS", "VC-1")
 """What else a camera may name; of other names nothing is shown, since it chose them."""
 _JPEG_PAYLOAD, _MPV_PAYLOAD = "26", "32"
 _STATUS = re.compile(r"RTSP/\d\.\d\s+(\d{3})\b")
