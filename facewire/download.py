@@ -91,16 +91,21 @@ def _opened(
         with error:
             raise DownloadError(_refusal(error)) from error
     except urllib.error.URLError as error:
-        raise DownloadError(f"the server cannot be reached ({error.reason!s:.120}): check the network") from error
+        raise DownloadError(f"the server cannot be reached ({_why(error.reason)}): check the network") from error
     except (OSError, http.client.HTTPException) as error:
-        raise DownloadError(f"the server does not answer ({error!s:.120}): check the network") from error
+        raise DownloadError(f"the server does not answer ({_why(error)}): check the network") from error
     return response
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:
     if error.code // 100 == 3:
         return "the server sends us on without end, or off the web"
-    return f"the server answers {error.code} {error.reason:.80}"
+    return f"the server answers {error.code} {http.client.responses.get(error.code, '')}".rstrip()
+
+
+def _why(error: object) -> str:
+    """Return the kind of a failure; its text may hold what a server sent, or a proxy's password."""
+    return f"{getattr(error, 'strerror', None) or type(error).__name__:.120}"
 
 
 def _copy(response: http.client.HTTPResponse, file: IO[bytes], limits: Limits, end_s: float) -> None:
@@ -126,4 +131,4 @@ def _next(response: http.client.HTTPResponse) -> bytes:
     except TimeoutError as error:
         raise DownloadError("the server fell silent: fetch again") from error
     except (OSError, http.client.HTTPException) as error:
-        raise DownloadError(f"the connection broke ({error!s:.120}): fetch again") from error
+        raise DownloadError(f"the connection broke ({_why(error)}): fetch again") from error

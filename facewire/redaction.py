@@ -9,6 +9,8 @@ import re
 import sys
 import threading
 import traceback
+from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
 from urllib.parse import quote, unquote
@@ -26,12 +28,12 @@ _known: frozenset[str] = frozenset()
 def remember(*secrets: str) -> None:
     """Take note of secrets, so that `redacted` hides them however they are written."""
     global _known  # noqa: PLW0603  a process has one set of secrets
-    forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
+    forms = {_lower(form) for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
     _known = _known | forms
 
 
 def remember_address(text: str) -> None:
-    """Take note of the secret parts of each address in a text: password, path, query and fragment."""
+    """Remember the secret parts of each address in a text: password, path, query, fragment, and the HTTP login."""
     # Once as a whole: a password may hold what else would end an address.
     for part in (text, *re.split(r"\s|,(?=[\w -]+=)", text)):
         _scheme, separator, rest = part.partition("://")
@@ -46,13 +48,42 @@ def remember_address(text: str) -> None:
         # Without its slash only where that is no everyday word, as `stream1`.
         tokens = (each.lstrip("/") for each in (behind, path) if len(each) > LONG)
         remember(userinfo, userinfo.partition(":")[2], behind, path, *values, *tokens)
+        remember_login(*map(unquote, userinfo.partition(":")[::2]))
+
+
+def remember_login(username: str, password: str) -> None:
+    """Remember a login as HTTP's basic authentication sends it (RFC 7617)."""
+    if password:
+        remember(b64encode(f"{username}:{password}".encode(errors="replace")).decode().rstrip("="))
 
 
 def redacted(text: str) -> str:
-    """Return a text without the secrets that are known."""
-    for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text
+    """Return a text without the known secrets, in any case."""
+    # All of them are found before any is replaced: where two overlap, none leaves its rest.
+    spans = sorted(_spans(_lower(text)))
+    parts: list[str] = []
+    end = 0
+    for first, last in spans:
+        if first > end or not parts:
+            parts += [text[end:first], HIDDEN]
+        end = max(end, last)
+    return "".join([*parts, text[end:]])
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    for secret in _known:
+        at = text.find(secret)
+        while at >= 0:
+            yield at, at + len(secret)
+            at = text.find(secret, at + 1)
+
+
+def _lower(text: str) -> str:
+    """Return a text of the same length in lower case, as servers may repeat it."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
 
 
 def safe(text: str) -> str:

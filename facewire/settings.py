@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import redis
 from marshmallow import EXCLUDE, Schema, ValidationError
 from marshmallow.fields import Field, Float, Function, Integer, String
-from marshmallow.validate import OneOf, Range, Regexp
+from marshmallow.validate import OneOf, Range
 from redis.connection import parse_url
 
 from facewire.given import flaw, oddity, tidy
@@ -48,7 +48,12 @@ class Told:
     oddity: Callable[[str], str] = oddity
 
 
+_REDIS = re.compile(r"(redis|rediss|unix)://.")
+
+
 def _readable(url: str) -> None:
+    if not _REDIS.match(url):
+        raise ValidationError("Must begin with redis://, rediss:// or unix://")
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -68,9 +73,7 @@ def _readable(url: str) -> None:
         raise ValidationError("what stands behind the `?` cannot be read") from None
 
 
-REDIS_URL = String(
-    validate=[Regexp(r"(redis|rediss|unix)://.+", error="Must begin with redis://, rediss:// or unix://"), _readable]
-)
+REDIS_URL = String(validate=_readable)
 PORT = Integer(validate=Range(1, 65535))
 SCORE = Float(validate=Range(0, 1, min_inclusive=False, max_inclusive=False))
 PATH = Function(deserialize=Path)

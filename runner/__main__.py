@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +11,9 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
 from runner import options, plan
+
+INTERRUPTED = 130
+"""The exit code of a program that Ctrl-C ended, as shells say it."""
 
 
 def main() -> int:
@@ -23,14 +27,27 @@ def main() -> int:
     run_dir = Path(tempfile.mkdtemp(prefix="facewire-"))
     try:
         planned = plan.make(asked, run_dir, list(processes))
+        code = _check_settings(planned.environment["capture"])
+        if code:
+            return code
         (run_dir / "mosquitto.conf").write_text(_mosquitto_conf(planned.mqtt_port), encoding="utf-8")
         manager = Manager()
         for name, command in processes.items():
             manager.add_process(name, command, env=planned.environment[name], cwd=str(plan.ROOT))
         manager.loop()
         return int(manager.returncode or 0)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     finally:
         shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def _check_settings(environment: dict[str, str]) -> int:
+    """Return the exit code of a check in a process of its own: what settings import would stay in this one's memory."""
+    command = [sys.executable, "-m", "runner.checking"]
+    # In a session of its own, so that Ctrl-C ends it by this process alone.
+    done = subprocess.run(command, check=False, cwd=plan.ROOT, env=environment, start_new_session=True)  # noqa: S603
+    return done.returncode
 
 
 def _mosquitto_conf(port: int) -> str:

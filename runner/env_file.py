@@ -74,11 +74,9 @@ def problems(text: str, known: Iterable[str]) -> Iterator[str]:
         known: names that are read by somebody.
     """
     names = sorted(known)
-    read = list(entries(text))
-    given = {entry.name for entry in read}
     seen: set[str] = set()
-    for entry in read:
-        found = [entry.problem] if entry.problem else list(_of_value(entry, given))
+    for entry in entries(text):
+        found = [entry.problem] if entry.problem else list(_of_value(entry, seen))
         found += _of_name(entry.name, names) if entry.name else []
         if entry.name in seen and entry.name:
             found.append("is set once more; the last counts")
@@ -142,7 +140,7 @@ def _entry(text: str, found: re.Match[str], line: int, end: int) -> tuple[Entry,
     return Entry(line, name, value, quote, problem), after + 1
 
 
-def _of_value(entry: Entry, given: set[str]) -> Iterator[str]:
+def _of_value(entry: Entry, before: set[str]) -> Iterator[str]:
     wrong = flaw(entry.value, lines=entry.name in SEVERAL_LINES)
     if wrong:
         yield wrong
@@ -151,7 +149,7 @@ def _of_value(entry: Entry, given: set[str]) -> Iterator[str]:
         yield "has a backslash that compose leaves out, or takes for the beginning of another sign"
     # Between single quotes nothing is replaced.
     dollars = () if entry.quote == "'" else _DOLLAR.finditer(entry.value)
-    if any(found[0] != "$$" and found[1] not in given for found in dollars):
+    if any(found[0] != "$$" and found[1] not in before for found in dollars):
         yield f"has a `$`, and compose replaces what follows it; {QUOTING}"
     elif oddity(entry.value) and not wrong:
         yield oddity(entry.value)

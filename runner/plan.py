@@ -18,6 +18,9 @@ KEPT = ROOT / ".facewire"
 MQTT_PORT, WEB_PORT, FIRST_METRICS_PORT = 1883, 8080, 9101
 PYTHON_SERVICES = ("capture", "detector", "tracker", "iot-bridge", "web")
 
+OWN = ("BUS_URL", "STORE_URL", "RUN_DIR", "METRICS_PORT", "MQTT_HOST", "MQTT_PORT", "WEB_HOST", "WEB_PORT")
+"""What a local run decides itself."""
+
 NEARLY = 0.85
 """So alike to a setting's name is none by chance, as those of shells and desktops are."""
 
@@ -58,11 +61,14 @@ def free_port(wanted: int, taken: frozenset[int] = frozenset()) -> int:
 
 
 def check_environment() -> None:
-    """End the process over a setting that no service could read; warn of names that are nearly a setting's."""
+    """End the process over a setting that no service could read; warn of what is not used."""
     known = sorted(env_file.known_names())
     flawed = {name: flaw(os.environ.get(name, ""), lines=name in env_file.SEVERAL_LINES) for name in known}
     if any(flawed.values()):
         stop_operator("; ".join(f"{name}: {why}" for name, why in flawed.items() if why))
+    for name in OWN:
+        if os.environ.get(name):
+            print(f"facewire: {name} is not used: a local run decides it itself", file=sys.stderr)
     for name in sorted(os.environ.keys() - set(known)):
         near = env_file.nearest(name, known, NEARLY)
         if near:

@@ -15,11 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
-from facewire import keys
 from facewire.link import connect
 from tests.integration.bridge import Store, kept, listening, metrics
 from tests.integration.rules import HEAD, happens, rule
 from tests.integration.web_process import web
+from tests.places import CACHE, MODELS
 from tests.processes import Running, environment, refused, service
 from tests.servers import free_port, mosquitto, redis_server, wait_for
 
@@ -113,12 +113,13 @@ def broker_port(tmp_path: Path) -> Iterator[int]:
 
 
 def test_no_output_of_the_stack_holds_a_secret(tmp_path: Path, redis_url: str, broker_port: int) -> None:
-    folders = {name: tmp_path / name for name in ("capture", "tracker", "iot-bridge", "web")}
+    folders = {name: tmp_path / name for name in ("capture", "detector", "tracker", "iot-bridge", "web")}
     for folder in folders.values():
         folder.mkdir()
     file = tmp_path / "rules.yaml"
-    ports = {name: str(free_port()) for name in ("capture", "tracker", "iot-bridge")}
+    ports = {name: str(free_port()) for name in folders if name != "web"}
     urls = {"BUS_URL": redis_url, "STORE_URL": redis_url}
+    models = {"MODELS_DIR": str(MODELS), "CACHE_DIR": str(CACHE), "DETECTOR_BACKEND": "onnxruntime"}
     with ExitStack() as stack:
         camera = stack.enter_context(refusing_camera())
         secretive = f"http://127.0.0.1:{camera}/{MARK};{MARK}?token={MARK}@a#{MARK}"
@@ -126,6 +127,7 @@ def test_no_output_of_the_stack_holds_a_secret(tmp_path: Path, redis_url: str, b
         home = stack.enter_context(listening(broker_port, "home", BROKER))
         settings = {
             "capture": {"CAMERAS": cameras(camera), "CAMERA_TIMEOUT_S": "1", **urls},
+            "detector": {**models, **urls},
             "tracker": {"BUS_URL": redis_url, "STORE_URL": redis_url.replace(PASSWORD, WRONG)},
             "iot-bridge": {
                 "MQTT_HOST": f"mqtt://facewire:{BROKER.replace('/', '%2F')}@127.0.0.1:{broker_port}",
@@ -137,19 +139,21 @@ def test_no_output_of_the_stack_holds_a_secret(tmp_path: Path, redis_url: str, b
                 **urls,
             },
         }
-        capture, tracker, bridge = (
+        capture, detector, tracker, bridge = (
             stack.enter_context(
                 service(
                     name,
                     folders[name],
                     command=("-m", name.replace("-", "_")),
                     METRICS_PORT=ports[name],
+                    LOG_LEVEL="DEBUG",
                     **settings[name],
                 )
             )
             for name in settings
         )
-        dashboard = stack.enter_context(web(folders["web"], redis_url, redis_url, WEB_PASSWORD=f"{MARK} word "))
+        login = {"WEB_PASSWORD": f"{MARK} word ", "LOG_LEVEL": "DEBUG"}
+        dashboard = stack.enter_context(web(folders["web"], redis_url, redis_url, **login))
         wait_for(lambda: "Redis 'store'" in tracker.says(), "the refused password to be noticed")
         wait_for(lambda: {"query", "encoded"} <= set(capture.notes()), "the cameras")
         wait_for(bridge.healthy, "the bridge")
@@ -165,7 +169,7 @@ def test_no_output_of_the_stack_holds_a_secret(tmp_path: Path, redis_url: str, b
         wait_for(lambda: b"one that is not" in home.latest(f"{BASE}/health"), "the mistake over MQTT")
         wait_for(lambda: b"rtsp://127.0.0.1:9" in home.latest(f"{BASE}/health"), "the cameras over MQTT")
 
-        running = (capture, tracker, bridge)
+        running = (capture, detector, tracker, bridge)
         search(
             {f"log of {each.name}": each.output() for each in running}
             | {f"health of {each.name}": health(each) for each in running}
@@ -173,7 +177,8 @@ def test_no_output_of_the_stack_holds_a_secret(tmp_path: Path, redis_url: str, b
             | {"metrics of web": metrics(dashboard.metrics_port)}
             | {"health of web": (dashboard.run_dir / "web.json").read_text(encoding="utf-8")}
             | {path: api(dashboard.url(path)) for path in ("/api/health", "/api/cameras", "/api/events")}
-            | {"health on the bus": hashes(redis_url)}
+            | {"the page's stream": api(dashboard.url("/stream"), 20_000)}
+            | {"all that Redis holds": everything(redis_url)}
             | {"MQTT": repr([(each.topic, each.payload) for each in home.got])}
             | {"retained": repr(kept(broker_port, "late", BROKER))}
             | {"processes": repr([psutil.Process(each.process.pid).cmdline() for each in (*running, dashboard)])}
@@ -186,17 +191,21 @@ def test_no_output_of_the_stack_holds_a_secret(tmp_path: Path, redis_url: str, b
     search({name: path.read_text(encoding="utf-8") for name in folders for path in folders[name].glob("*.log")})
 
 
-def api(url: str) -> str:
+def api(url: str, size: int = -1) -> str:
     """Ask with the dashboard's password."""
     manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     manager.add_password(None, url, "facewire", f"{MARK} word ")
     with urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(manager)).open(url) as answer:
-        return str(answer.read().decode())
+        return str(answer.read(size).decode("utf-8", "replace"))
 
 
-def hashes(url: str) -> str:
+def everything(url: str) -> str:
     client: Any = connect(url)
-    return repr([(key, client.hgetall(key)) for key in client.scan_iter(keys.health("*", "*"))])
+    read = {b"hash": client.hgetall, b"stream": client.xrange, b"string": client.get, b"set": client.smembers}
+    read[b"zset"] = lambda key: client.zrange(key, 0, -1, withscores=True)
+    found = {key: read[client.type(key)](key) for key in client.scan_iter()}
+    assert any(key.startswith(b"health:detector") for key in found)
+    return repr(found)
 
 
 @pytest.mark.parametrize(

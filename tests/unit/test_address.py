@@ -1,6 +1,7 @@
 """Of an address scheme, host and port are shown, and nothing that may be a part of a secret."""
 
 import string
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,18 @@ def test_the_secret_parts_of_addresses_are_known_in_any_text() -> None:
     for secret in ("sesame-1", "/sesame-path", "sesame-2", "sesame-3", "sesame%2D3", "sesame-4"):
         assert "sesame" not in safe(f"the server says: {secret} is wrong")
     assert safe("user at host h, port 80") == "user at host h, port 80"
+
+
+def test_secrets_that_overlap_are_hidden_whole_and_in_any_case() -> None:
+    remember("overlap-sesa", "sesame-lap")
+
+    assert redacted("a overlap-sesame-lap b") == "a *** b"
+    assert redacted("İ OVERLAP-SESAME-LAP") == "İ ***"
+
+
+def test_a_login_is_hidden_as_http_sends_it() -> None:
+    remember_address("rtsp://someone:sesame%2D5@host/x")
+
+    login = b64encode(b"someone:sesame-5").decode()
+    for shown_login in (login, login.rstrip("="), login.lower()):
+        assert safe(f"Authorization: Basic {shown_login}").rstrip("=") == "Authorization: Basic ***"

@@ -22,6 +22,7 @@ KNOWN = ("CAMERA", "CAMERAS", "MQTT_HOST", "MQTT_PASSWORD", "MQTT_PORT", "NODE_N
         ("CAMERA=rtsp://admin:pa$word9@host/x", ["1: CAMERA has a `$`"]),
         ("CAMERA=rtsp://admin:pa${word}9@host/x", ["1: CAMERA has a `$`"]),
         ('WEB_PASSWORD="a$b"', ["1: WEB_PASSWORD has a `$`"]),
+        ("WEB_PASSWORD=a${MQTT_HOST}\nMQTT_HOST=h", ["1: WEB_PASSWORD has a `$`"]),
         ("\nWEB_PASSWORD=green $apple #7 tree", ["2: WEB_PASSWORD is cut at its ` #`"]),
         ("WEB_PASSWORD=green # tree", ["1: WEB_PASSWORD is cut at its ` #`"]),
         ("NODE_NAME=Door #1", ["1: NODE_NAME is cut"]),
@@ -127,6 +128,14 @@ def test_a_local_run_tells_of_a_name_that_is_nearly_a_setting(
     monkeypatch.setenv(name, "s3cr3t")
     plan.check_environment()
     assert f"facewire: {name} is read by nobody; is {near} meant?\n" in capsys.readouterr().err
+
+
+def test_a_local_run_tells_of_a_setting_that_it_decides_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MQTT_HOST", "mqtt://ha:s3cr3t@host")
+    plan.check_environment()
+    assert capsys.readouterr().err == "facewire: MQTT_HOST is not used: a local run decides it itself\n"
 
 
 def test_a_local_run_refuses_bytes_that_no_service_could_read() -> None:

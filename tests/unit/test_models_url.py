@@ -205,6 +205,16 @@ def test_a_server_out_of_reach_is_said(tmp_path: Path) -> None:
         fetch_quietly(asset("http://127.0.0.1:9/net.tflite", "0" * 40), tmp_path)
 
 
+@pytest.mark.parametrize("proxy", ["http://user:s3cr3t/word@127.0.0.1:9", "http://user:s3cr3t"])
+def test_a_proxy_that_cannot_be_used_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proxy: str) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+
+    with pytest.raises(ModelError, match="the server") as caught:
+        fetch_quietly(asset("http://192.0.2.1/net.tflite", "0" * 40), tmp_path)
+
+    assert "s3cr3t" not in str(caught.value)
+
+
 def listing(folder: Path, address: str, **changes: object) -> Path:
     """Write a manifest of one optional file at an address."""
     fields: dict[str, object] = {

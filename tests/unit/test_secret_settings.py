@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 from capture.settings import CaptureSettings
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from iot_bridge.dialling import address_of
 from iot_bridge.rules.reading import load_rules
@@ -58,24 +58,25 @@ VARIABLES: dict[str, type[Settings]] = {
 }
 
 
-def told_of(settings: Settings) -> str:
+def told_of(found: Settings) -> str:
     """Return all that is said of settings that were accepted."""
-    said = repr(settings) + " ".join(settings.oddities)
-    if isinstance(settings, CaptureSettings):
-        said += " ".join(f"{source!r} {source.shown}" for source in settings.sources)
-    if isinstance(settings, BridgeSettings) and not settings.mqtt_is_socket:
+    said = repr(found) + " ".join(found.oddities)
+    if isinstance(found, CaptureSettings):
+        said += " ".join(f"{source!r} {source.shown}" for source in found.sources)
+    if isinstance(found, BridgeSettings) and not found.mqtt_is_socket:
         # The host itself is shown; it holds no secret in these forms.
-        said += address_of(settings)
+        said += address_of(found)
     return said
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
+@settings(max_examples=50)
 @given(form=FORMS, scheme=SCHEMES, host=HOSTS, secret=SECRETS)
 def test_no_setting_repeats_what_it_was_given(variable: str, form: str, scheme: str, host: str, secret: str) -> None:
     text, said = form.format(scheme=scheme, host=host, secret=secret), io.StringIO()
     with mock.patch.dict(os.environ, {variable: text}, clear=True), redirect_stderr(said), suppress(SystemExit):
-        settings = load(VARIABLES[variable])
-        said.write(told_of(settings))
+        found = load(VARIABLES[variable])
+        said.write(told_of(found))
         if variable not in ("BUS_URL", "STORE_URL") or not text.startswith("unix"):
             # As a library may quote it.
             said.write(safe(f"Error: '{text}' is away"))
@@ -84,6 +85,7 @@ def test_no_setting_repeats_what_it_was_given(variable: str, form: str, scheme: 
     assert MARK not in said.getvalue()
 
 
+@settings(max_examples=60)
 @given(form=FORMS, scheme=SCHEMES, host=HOSTS, secret=SECRETS, where=st.sampled_from(["url", "secret_env", "", "do"]))
 def test_no_rule_repeats_its_address_or_key(
     tmp_path_factory: pytest.TempPathFactory, form: str, scheme: str, host: str, secret: str, where: str
@@ -96,6 +98,7 @@ def test_no_rule_repeats_its_address_or_key(
     assert MARK not in _said(write(tmp_path_factory.getbasetemp(), content))
 
 
+@settings(max_examples=50)
 @given(secret=SECRETS.filter(lambda text: "\n" not in text), quote=st.sampled_from(["", "!", "*", "&", "@", "%", "`"]))
 def test_no_rule_repeats_a_key_written_without_quotes(
     tmp_path_factory: pytest.TempPathFactory, secret: str, quote: str

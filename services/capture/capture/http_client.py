@@ -164,8 +164,8 @@ def _may_know(home: Address, other: Address) -> bool:
 
 
 def _redirected(address: Address, response: http.client.HTTPResponse) -> Address:
-    target = urljoin(address.bare, (response.headers.get("Location") or "").strip())
     try:
+        target = urljoin(address.bare, (response.headers.get("Location") or "").strip())
         parts = urlsplit(target)
         if parts.scheme.lower() in ("http", "https") and parts.hostname and parts.port != 0 and target.isprintable():
             return parse_address(target)

@@ -15,7 +15,12 @@ from capture.trouble import CameraError, not_opened
 from facewire.metrics import Metrics
 from facewire.pixels import Picture
 
-_CONTENT_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
+# Named types alone are shown: a server may repeat a part of the address in others.
+_CONTENT_TYPE = re.compile(
+    r"(?:image|video)/(?:x-)?(?:mp4|mpeg|mp2t|webm|matroska|quicktime|msvideo|ms-asf|flv|ogg|3gpp|h26[45]|"
+    r"jpeg|png|webp|gif|bmp|tiff|svg\+xml|avif|heic)|"
+    r"application/(?:octet-stream|dash\+xml|vnd\.apple\.mpegurl|x-mpegurl|mp4|ogg|pdf|zip)|text/plain"
+)
 
 
 class Opener:

@@ -11,6 +11,8 @@ from capture.trouble import CameraError, bad_credentials, forbidden, no_credenti
 
 CODECS = ("H264", "H265", "HEVC", "JPEG", "MP4V-ES", "MPV", "VP8", "VP9", "AV1", "H263", "H263-1998", "H263-2000")
 """What FFmpeg decodes of what RTSP cameras send."""
+OTHER_CODECS = ("DRAC", "MP2T", "MP2P", "H261", "H266", "THEORA", "RAW", "DV", "JPEG2000", "JPEG-XS", "VC-1")
+"""What else a camera may name; of other names nothing is shown, since it chose them."""
 _JPEG_PAYLOAD, _MPV_PAYLOAD = "26", "32"
 _STATUS = re.compile(r"RTSP/\d\.\d\s+(\d{3})\b")
 _MAX_BODY_BYTES = 65_536
@@ -98,7 +100,7 @@ def _require_video(description: str) -> None:
     Raises:
         CameraError: there is none.
     """
-    media = re.findall(r"^m=(\w+) \d+(?:/\d+)? \S+ (\d+)", description, re.MULTILINE)
+    media = re.findall(r"^m=(\w+) \d+(?:/\d+)? \S+ (\d{1,3})\b", description, re.MULTILINE)
     payloads = [payload for kind, payload in media if kind == "video"]
     if not payloads:
         what = "sound without video" if any(kind == "audio" for kind, _ in media) else "no video"
@@ -109,5 +111,5 @@ def _require_video(description: str) -> None:
         name in CODECS or (not name and payload in (_JPEG_PAYLOAD, _MPV_PAYLOAD))
         for name, payload in zip(names, payloads, strict=True)
     ):
-        codec = names[0] or f"payload {payloads[0]}"
+        codec = names[0] if names[0] in OTHER_CODECS else f"payload {payloads[0]}"
         raise not_opened(f"it sends video in a format that is not read ({codec}): choose H.264 or MJPEG there")

@@ -105,7 +105,10 @@ class BridgeSettings(LayoutSettings):
         if self.mqtt_password and not self.mqtt_username:
             raise ValueError("MQTT_USERNAME: must be set, since MQTT_PASSWORD is; for example MQTT_USERNAME=facewire")
         if (self.mqtt_cert_file is None) != (self.mqtt_key_file is None):
-            raise ValueError("MQTT_CERT_FILE and MQTT_KEY_FILE: set both or none")
+            raise ValueError(
+                "MQTT_CERT_FILE and MQTT_KEY_FILE: set both or none; for example MQTT_CERT_FILE=/etc/ssl/door-pi.pem "
+                "and MQTT_KEY_FILE=/etc/ssl/door-pi.key"
+            )
         if self.mqtt_cert_file and not self.mqtt_tls:
             raise ValueError("MQTT_TLS: must be true, since MQTT_CERT_FILE is set; for example MQTT_TLS=true")
         if self.mqtt_is_socket and self.mqtt_tls:
