@@ -15,7 +15,7 @@ GZIP, ZLIB = 31, 15
 
 
 def reading(port: int) -> islice:  # type: ignore[type-arg]
-    limits = HttpLimits(1.5, 120)
+    limits = HttpLimits(1.5, 1e6)
     return islice(HttpCamera(f"http://127.0.0.1:{port}/v", limits, Metrics("capture"), threading.Event()).pictures(), 3)
 
 
