@@ -26,14 +26,14 @@ IMAGES = [jpeg(shade) for shade in SHADES]
 TIMEOUT_S = 1.5
 
 
-def reading(uri: str, *, fps: float = 120) -> Iterator[Picture | Video]:
-    return HttpCamera(uri, HttpLimits(TIMEOUT_S, fps), Metrics("capture"), threading.Event()).pictures()
+def reading(uri: str, *, timeout_s: float = TIMEOUT_S) -> Iterator[Picture | Video]:
+    return HttpCamera(uri, HttpLimits(timeout_s, 1e6), Metrics("capture"), threading.Event()).pictures()
 
 
-def shades(serve: Serve, count: int = 3, path: str = "/video") -> list[int]:
+def shades(serve: Serve, count: int = 3, timeout_s: float = TIMEOUT_S) -> list[int]:
     """Return the shades of the first pictures that a camera gives, to tens."""
     with fake_camera(serve) as camera:
-        pictures = [*islice(reading(f"http://127.0.0.1:{camera.port}{path}"), count)]
+        pictures = [*islice(reading(f"http://127.0.0.1:{camera.port}/video", timeout_s=timeout_s), count)]
     assert all(isinstance(picture, np.ndarray) for picture in pictures)
     return [10 * round(float(np.mean(picture)) / 10) for picture in pictures]  # type: ignore[arg-type]
 
@@ -103,7 +103,7 @@ def test_a_picture_that_never_ends_or_is_far_too_big_is_passed_over() -> None:
     bomb = IMAGES[0][:size] + (16_000).to_bytes(2, "big") * 2 + IMAGES[0][size + 4 :]
     endless = b"\xff\xd8\xff\xda\x00\x04ab" + bytes(17_000_000)
 
-    assert shades(sending(MULTIPART, bomb, IMAGES[0], endless, *IMAGES[1:])) == list(SHADES)
+    assert shades(sending(MULTIPART, bomb, IMAGES[0], endless, *IMAGES[1:]), timeout_s=5) == list(SHADES)
 
 
 def still(answer: Serve) -> tuple[list[Picture], list[Visit], list[float]]:
@@ -257,7 +257,15 @@ NO_CAMERA: dict[str, tuple[Serve, str]] = {
     "redirect elsewhere": (answering("302 Found", "Location: rtsp://other/x"), "none of HTTP"),
     "silent": (hanging, "does not answer"),
     "silent after its head": (sending("HTTP/1.1 200 OK\nContent-Type: image/jpeg"), "sends nothing"),
-    "silent in its first picture": (sending(MULTIPART, "--x\r\n\r\n", IMAGES[0][:50]), "broken"),
+    "silent in its first picture": (sending(MULTIPART, "--x\r\n\r\n", IMAGES[0][:50]), "sends too slowly"),
+    "closes in its first picture": (
+        answering("200 OK", "Content-Type: image/jpeg", body=IMAGES[0][:50]),
+        "in the midst",
+    ),
+    "proxy": (answering("407 Proxy Authentication Required"), "a proxy before it"),
+    "no content": (answering("204 No Content"), "no picture at the moment"),
+    "choices": (answering("300 Multiple Choices"), "write the final one"),
+    "a thousand headers": (answering("200 OK", *(f"X-{index}: x" for index in range(1000))), "head of its answer"),
     "closes": (closing, "closes the connection"),
     "rtsp": (answering("400 Bad Request", protocol="RTSP/1.0"), "write rtsp://"),
     "ssh": (lambda visit: visit.send("SSH-2.0-OpenSSH\r\n"), "does not speak HTTP"),

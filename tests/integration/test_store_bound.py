@@ -26,7 +26,7 @@ from facewire.visits import Past
 from tests.integration.storing import ShippedStore, event, fill, shipped_store
 from tests.servers import wait_for
 
-LIMIT_BYTES = 24 * 2**20
+LIMIT_BYTES = 14 * 2**20
 QUICK = ("--appendfsync", "no", "--maxmemory", str(LIMIT_BYTES))
 BOUND_BYTES = round(SHARES[keys.EVENTS] * LIMIT_BYTES)
 ROOM_BYTES = 2 * LIMIT_BYTES + 24 * 2**20
@@ -116,16 +116,16 @@ def test_a_store_of_an_earlier_release_that_is_too_large_comes_back_bounded(
     tmp_path: Path, link_to: Any, metrics: Metrics
 ) -> None:
     with shipped_store(tmp_path / "store", "--appendfsync", "no", "--maxmemory", "0") as store:
-        for begin in range(1, 6001, 500):
+        for begin in range(1, 4001, 500):
             fill(store.client, [event(number, 7_700) for number in range(begin, begin + 500)])
         assert store.client.info("memory")["used_memory"] > 1.9 * LIMIT_BYTES
         store.kill()
     with shipped_store(tmp_path / "store", *QUICK) as store:
         outbox = Outbox(link_to(store), metrics, Past())
-        outbox.put(event(6001, 7_700))
-        wait_for(lambda: len(lookup.latest_events(store.client, 10_000)) == 6001, "all events")
+        outbox.put(event(4001, 7_700))
+        wait_for(lambda: len(lookup.latest_events(store.client, 10_000)) == 4001, "all events")
         wait_for(lambda: store.client.memory_usage("events", samples=0) <= BOUND_BYTES, "the bound")
-        assert_bounded(store, 6001)
+        assert_bounded(store, 4001)
         outbox.close()
 
 

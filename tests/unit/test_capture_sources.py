@@ -80,7 +80,10 @@ def test_camera_is_refused_when_it_is_no_source(text: str) -> None:
         parse_camera(text)
 
 
-@pytest.mark.parametrize(("number", "path"), [("0", "/dev/video0"), ("1", "/dev/video1"), ("12", "/dev/video12")])
+@pytest.mark.parametrize(
+    ("number", "path"),
+    [("0", "/dev/video0"), ("1", "/dev/video1"), ("12", "/dev/video12"), ("video2", "/dev/video2")],
+)
 def test_a_number_is_a_device(number: str, path: str) -> None:
     assert parse_camera(number) == Source("camera", "device", path)
 

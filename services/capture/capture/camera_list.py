@@ -18,7 +18,7 @@ _AFTER_ADDRESS = re.compile(
     r"|(?:\s+,|,(?=\s))(?=\s*[^,=\s]+\s*=)"
 )
 _AFTER_OTHERS = re.compile(r",(?=[^,=]*=)")
-_DEVICE_NUMBER_IN_PATH = re.compile(rf",\s*{_NAME}\s*=\s*\d{{1,2}}\s*\Z")
+_DEVICE_NUMBER_IN_PATH = re.compile(rf",\s*{_NAME}\s*=\s*(?:video)?\d{{1,2}}\s*\Z")
 
 
 def split_cameras(text: str) -> list[str]:

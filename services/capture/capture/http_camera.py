@@ -139,6 +139,8 @@ class HttpCamera:
     def _poll(self, last: bytes, etag: dict[str, str]) -> Iterator[Picture]:
         """Ask for a still picture over and over; one that did not change counts as taken again.
 
+        Ends where the camera sends a stream by now.
+
         Raises:
             CameraError: there was none for as long as a camera may be silent.
         """
@@ -148,7 +150,10 @@ class HttpCamera:
             asked_s = time.monotonic()
             error, picture = CameraError(_BROKEN), None
             try:
-                last, etag = self._ask_again(last, etag)
+                again = self._ask_again(last, etag)
+                if again is None:
+                    return
+                last, etag = again
                 picture = self._decode(last)
             except CameraError as why:
                 error = why
@@ -159,10 +164,13 @@ class HttpCamera:
                 raise error
             # Else it was busy, as cameras are now and then.
 
-    def _ask_again(self, last: bytes, etag: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    def _ask_again(self, last: bytes, etag: dict[str, str]) -> tuple[bytes, dict[str, str]] | None:
+        """Return the picture and its validators; None where a stream comes instead."""
         with self._client.get(etag) as answer:
             if answer.status == NOT_MODIFIED:
                 return last, etag
+            if answer.content_type.startswith("multipart/"):
+                return None
             stream, body, due_s = ImageStream(), b"", time.monotonic() + self._limits.timeout_s
             while True:
                 try:
@@ -203,8 +211,10 @@ def _require_media(content_type: str, head: bytes) -> None:
 def _ended(stream: ImageStream, content_type: str) -> CameraError:
     if stream.found:
         return CameraError("stopped sending pictures: it closed the connection")
-    if stream.broken or stream.unfinished:
+    if stream.broken:
         return CameraError(_BROKEN)
+    if stream.unfinished:
+        return CameraError("closes the connection in the midst of its first picture: restart it, or check the network")
     if content_type.startswith("image/"):
         return not_opened("it sends a kind of picture that is not read: choose JPEG, PNG or WebP there")
     return not_opened("it closes the connection without a picture: check the path of its address")
@@ -214,6 +224,8 @@ def _silent(stream: ImageStream, timeout_s: float) -> CameraError:
     within = f"for {timeout_s:g} s (CAMERA_TIMEOUT_S)"
     if stream.found:
         return CameraError(f"stopped sending pictures: none came that can be read {within}")
-    if stream.broken or stream.unfinished:
+    if stream.broken:
         return CameraError(_BROKEN)
+    if stream.unfinished:
+        return CameraError(f"sends too slowly: no picture was whole {within}; choose smaller pictures there")
     return not_opened(f"it answers, and no picture came {within}: restart the camera")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
 from capture.authentication import Credentials
+from capture.content_coding import CODINGS, Inflater
 from capture.network import TLS_SCHEMES, Address, Wire, connect, parse_address
 from capture.trouble import CameraError, bad_credentials, forbidden, no_credentials, not_opened, status_error
 
 MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
 NOT_MODIFIED = 304
 _TLS_ALERT = "\x15\x03"
 _SAFE = "!$%&'()*+,/:;=?@[]~#|"
@@ -34,6 +36,7 @@ class Answer:
     url: str
     _response: http.client.HTTPResponse
     _wire: Wire
+    _inflater: Inflater | None
 
     def read(self, timeout_s: float, size: int = 65_536) -> bytes:
         """Return what has come of the body, at least a byte; empty at its end.
@@ -43,7 +46,13 @@ class Answer:
         """
         self._wire.extend(timeout_s)
         try:
-            return self._response.read1(size)
+            while True:
+                # What was inflated already comes first.
+                data = b"" if self._inflater and self._inflater.waiting else self._response.read1(size)
+                if self._inflater is None or not (data or self._inflater.waiting):
+                    return data
+                if piece := self._inflater.feed(data):
+                    return piece
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException, ValueError):
@@ -89,7 +98,7 @@ class HttpClient:
                     self._answer_challenge(response)
                     tried = True
                     continue
-                if status in (301, 302, 303, 307, 308) and redirects < MAX_REDIRECTS:
+                if status in _REDIRECTS and redirects < MAX_REDIRECTS:
                     address, redirects, tried = _redirected(address, response), redirects + 1, False
                     continue
                 if status not in (200, NOT_MODIFIED):
@@ -125,8 +134,10 @@ class HttpClient:
             ) from None
         except http.client.BadStatusLine as error:
             raise _not_http(error, address.scheme) from None
-        except (OSError, http.client.HTTPException):
+        except OSError:
             raise not_opened("it closes the connection instead of answering: is the port that of its video?") from None
+        except http.client.HTTPException:
+            raise not_opened("the head of its answer cannot be read: check the path of its address") from None
         return response
 
     def _answer_challenge(self, response: http.client.HTTPResponse) -> None:
@@ -143,7 +154,7 @@ class HttpClient:
             return forbidden(code)
         if code == 400 and b"HTTPS" in _beginning(response).upper():
             return not_opened("it speaks TLS on this port: write https://")
-        if 300 <= code < 400:
+        if code in _REDIRECTS:
             return not_opened(f"it sends from one address to the next without end ({code}): correct its address")
         return status_error(code, speaks="HTTP")
 
@@ -155,7 +166,8 @@ class HttpClient:
         }
         content_type = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         url = self._uri if address is self._home else _with_credentials(address, self._home if trusted else None)
-        return Answer(response.status, content_type, etag, url, response, wire)
+        coded = (response.headers.get("Content-Encoding") or "").strip().lower() in CODINGS
+        return Answer(response.status, content_type, etag, url, response, wire, Inflater() if coded else None)
 
 
 def _may_know(home: Address, other: Address) -> bool:

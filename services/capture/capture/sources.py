@@ -11,7 +11,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from capture.camera_list import split_cameras
-from facewire.address import shown, shown_path
+from capture.spelling import misspelled, path_of_url
+from facewire.address import is_file, shown, shown_path
 from facewire.sanity import A_CAMERA_NAME, FREE_NAME
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -19,7 +20,7 @@ DEMO = "demo"
 ONLY_CAMERA = "camera"
 KINDS = "/dev/videoN or another camera under /dev, rtsp://, rtsps://, http://, https://, a file or demo"
 DEVICES = Path("/dev")
-_DEVICE_NUMBER = re.compile(r"\d{1,3}")
+_DEVICE_NUMBER = re.compile(r"(?:video)?(\d{1,3})")
 # What is under /dev and certainly no camera: better refused at once than waited for.
 _NO_CAMERA = re.compile(
     r"[shv]d[a-z]\d*|nvme\d.*|mmcblk\d.*|loop\d+|dm-\d+|tty.*|ptmx|pts/.*|null|zero|full|u?random|k?mem|kmsg|video|"
@@ -74,18 +75,21 @@ def parse_cameras(text: str) -> tuple[Source, ...]:
 
 
 def _source(name: str, uri: str) -> Source:
-    if uri == DEMO:
+    if uri.lower() == DEMO:
         return Source(name, "demo")
+    uri = path_of_url(uri) or uri
     if "://" in uri:
         _require_url(uri)
         return Source(name, "network", uri)
-    if _DEVICE_NUMBER.fullmatch(uri):
-        return Source(name, "device", f"{DEVICES}/video{int(uri)}")
+    if (number := _DEVICE_NUMBER.fullmatch(uri)) and not is_file(uri):
+        return Source(name, "device", f"{DEVICES}/video{int(number[1])}")
     if not uri or not uri.isprintable():
         raise ValueError(f"is no source: {KINDS}")
     if "\\" in uri:
         raise ValueError("has a backslash in its path: write / instead")
     if (device := _under_devices(uri)) is None:
+        if not is_file(uri) and (complaint := misspelled(uri)):
+            raise ValueError(complaint)
         return Source(name, "file", uri)
     if not device:
         raise ValueError(f"is no source: {KINDS}")

@@ -44,6 +44,15 @@ def no_credentials() -> CameraError:
     return not_opened("it wants a user and a password (401): write them into its address as user:password@")
 
 
+_STATUSES = {
+    204: "it has no picture at the moment: check that its video is switched on",
+    304: "it has no picture at the moment: check that its video is switched on",
+    407: "a proxy before it wants a user and a password: write the camera's own address",
+    **dict.fromkeys((404, 410, 454), "it has nothing at this path: correct the path of its address"),
+    **dict.fromkeys((429, 453, 503), "it is busy: close other viewers, or allow more streams in the camera"),
+}
+
+
 def status_error(code: int, *, speaks: str) -> CameraError:
     """Return the error of a camera that answered with a status which is neither success nor about credentials.
 
@@ -51,10 +60,11 @@ def status_error(code: int, *, speaks: str) -> CameraError:
         code: the status, of HTTP or RTSP.
         speaks: the protocol's name.
     """
-    if code in (404, 410, 454):
-        return not_opened(f"it has nothing at this path ({code}): correct the path of its address")
-    if code in (429, 453, 503):
-        return not_opened(f"it is busy ({code}): close other viewers, or allow more streams in the camera")
-    if code >= 500:
+    if code in _STATUSES:
+        what, _, todo = _STATUSES[code].partition(":")
+        return not_opened(f"{what} ({code}):{todo}")
+    if 300 <= code < 400:
+        return not_opened(f"it leads to another address, and not to which ({code}): write the final one")
+    if 500 <= code < 600:
         return not_opened(f"it reports an error of its own ({speaks} status {code}): restart the camera")
     return not_opened(f"it refuses the request ({speaks} status {code}): check the path of its address")
