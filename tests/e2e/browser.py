@@ -25,13 +25,13 @@ FLAGS = (
 
 
 @contextmanager
-def browser() -> Iterator[Chrome]:
-    """Start Chromium with a profile of its own; ends with the block."""
+def browser(*flags: str) -> Iterator[Chrome]:
+    """Start Chromium with a profile of its own and these flags beside the usual; ends with the block."""
     options = ChromeOptions()
     options.binary_location = program("chromium")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with tempfile.TemporaryDirectory(prefix="facewire-chromium-") as profile:
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        for flag in (*FLAGS, *flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         driver = Chrome(options=options, service=ChromeService(program("chromedriver")))
         try:

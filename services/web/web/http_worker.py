@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Thread
 from types import FrameType
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.base import Worker
 
 from web.connections import Connection, Waiting
+from web.lanes import Job, Lane, Lanes
 from web.request_buffer import RefusedRequestError
 
 REQUEST_WITHIN_S = 5.0
@@ -32,6 +32,7 @@ READ_BYTES = 16 * 1024
 ACCEPTED_AT_ONCE = 32
 MAX_CONNECTIONS = 512
 """All together, those that are answered included."""
+BUSY = "503 Service Unavailable"
 
 Callback = Callable[[], object]
 Outcome = Literal["keep", "close", "drop"]
@@ -44,14 +45,13 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  as gunicorn calls it
         super().__init__(*args, **kwargs)
         self._waiting = Waiting()
-        self._answering: set[Connection] = set()
-        self._requests: queue.SimpleQueue[tuple[Connection, bytes]] = queue.SimpleQueue()
+        self._answering: dict[Connection, Lane] = {}
         self._answered: queue.SimpleQueue[tuple[Connection, Outcome]] = queue.SimpleQueue()
-        self._threads: list[Thread] = []
 
     def init_process(self) -> None:
         """Make what must not be shared with the master, then run."""
         self._poller = selectors.DefaultSelector()
+        self._lanes = Lanes(self.cfg.threads)
         self._wake_reader, self._wake_writer = socket.socketpair()
         super().init_process()
 
@@ -168,20 +168,17 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         if request is None:
             return
         self._wait_no_longer(connection)
-        self._answering.add(connection)
-        self._requests.put((connection, request))
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        if len(self._threads) < min(len(self._answering), self.cfg.threads):
-            thread = Thread(target=self._serve, name="http", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        lane = self._lanes.put(connection, request, self._serve)
+        if lane is None:
+            self._refuse(connection, BUSY)
+        else:
+            self._answering[connection] = lane
 
     def _refuse(self, connection: Connection, status: str) -> None:
         if connection in self._waiting:
             self._wait_no_longer(connection)
-        answer = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         with suppress(OSError):
-            connection.socket.send(answer.encode())
+            connection.socket.send(_refusal(status))
         self._linger(connection)
 
     def _linger(self, connection: Connection) -> None:
@@ -216,7 +213,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 pass
         while not self._answered.empty():
             connection, outcome = self._answered.get()
-            self._answering.discard(connection)
+            self._answering.pop(connection).answered()
             if outcome == "drop":
                 self._drop(connection)
             else:
@@ -248,28 +245,32 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     # ---- in a thread: answering
 
-    def _serve(self) -> None:
+    def _serve(self, lane: Lane) -> None:
         while True:
-            connection, request = self._requests.get()
+            job = lane.get()
             # After an unforeseen error too, which ends this thread; another is started when it is needed.
             outcome: Outcome = "drop"
             try:
-                outcome = self._answer(connection, request)
+                outcome = self._answer(job)
             except OSError:
                 # The client has gone, or takes nothing: as usual as coming.
                 self.log.debug("a client has gone before its answer was sent")
             finally:
-                self._answered.put((connection, outcome))
+                self._answered.put((job.connection, outcome))
                 self._wake()
 
-    def _answer(self, connection: Connection, request: bytes) -> Outcome:
+    def _answer(self, job: Job) -> Outcome:
+        connection = job.connection
         outbox, server = connection.outbox, connection.socket.getsockname()[:2]
         outbox.is_stream = False
+        if job.is_late(time.monotonic()):
+            outbox.sendall(_refusal(BUSY))
+            return "close"
         try:
-            message = next(RequestParser(self.cfg, iter((request,)), connection.peer))
+            message = next(RequestParser(self.cfg, iter((job.request,)), connection.peer))
             response, environ = wsgi.create(message, outbox, connection.peer, server, self.cfg)
         except (ParseException, StopIteration):
-            outbox.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            outbox.sendall(_refusal("400 Bad Request"))
             return "close"
         environ |= {"wsgi.multithread": True, "gunicorn.socket": connection.socket}
         if not self.alive:
@@ -284,3 +285,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             if hasattr(chunks, "close"):
                 chunks.close()
         return "close" if response.should_close() else "keep"
+
+
+def _refusal(status: str) -> bytes:
+    return f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()

@@ -62,7 +62,8 @@ class RequestBuffer:
             return 0
         head = bytes(self._bytes[: end + 2])
         if TRANSFER_ENCODING.search(head):
-            raise RefusedRequestError("411 Length Required")
+            # Both lengths at once are how requests are smuggled past a proxy (RFC 9112, 6.1).
+            raise RefusedRequestError("400 Bad Request" if CONTENT_LENGTH.search(head) else "411 Length Required")
         # Of several that differ, the parser refuses the request.
         body = max((int(length) for length in CONTENT_LENGTH.findall(head)), default=0)
         if body > BODY_BYTES:

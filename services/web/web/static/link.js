@@ -1,12 +1,11 @@
-// This page's link to the feed: shared with the browser's other pages where that is possible, else its own.
+// This page's link to the feed, which the browser's pages share: by a shared worker, else by a broadcast channel.
 
-import { Feed } from "./feed.js";
+import { Relay } from "./relay.js";
 
 const ALIVE_MS = 5000;
 const SHARED_WITHIN_MS = 3000;
 // A shared worker that tells nothing for so many of ALIVE_MS has died: even a feed without a server tells of that.
 const MOST_MISSED = 4;
-const GRACE_MS = 3000;
 
 /** Hand the feed's messages to `tell` while this page is visible; `tell` resolves when a picture was taken. */
 export function connect(tell) {
@@ -56,6 +55,7 @@ export function connect(tell) {
   window.addEventListener("pageshow", () => say());
 }
 
+/** Share a feed with the browser's other pages without a worker. */
 function own(tell) {
   const drawing = new Map();
   const draw = async (message) => {
@@ -69,18 +69,21 @@ function own(tell) {
     }
     drawing.delete(message.camera);
   };
-  const feed = new Feed((message) => (message.kind === "picture" ? draw(message) : tell(message)));
-  let ending = 0;
-  const settle = () => {
-    clearTimeout(ending);
-    if (document.hidden) {
-      ending = setTimeout(() => feed.stop(), GRACE_MS);
-      return;
-    }
-    feed.start();
-    feed.nudge();
-  };
+  const relay = new Relay((message) => (message.kind === "picture" ? draw(message) : tell(message)), channel());
+  // At once: a hidden page of a phone may be frozen at any moment, and would keep its connection.
+  const settle = () => (document.hidden ? relay.stop() : relay.start());
   document.addEventListener("visibilitychange", settle);
   window.addEventListener("online", settle);
+  window.addEventListener("pagehide", () => relay.stop());
+  window.addEventListener("pageshow", settle);
   settle();
+}
+
+function channel() {
+  try {
+    return new BroadcastChannel("facewire");
+  } catch {
+    // An old browser, or a frame that may not reach other pages.
+    return null;
+  }
 }

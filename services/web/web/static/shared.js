@@ -1,29 +1,19 @@
 // A shared worker: one feed for all of this browser's pages, since a browser opens six connections to a server at most.
 
 import { Feed } from "./feed.js";
+import { Latest } from "./latest.js";
 
 const GRACE_MS = 3000;
 const DEAD_MS = 20000;
 
 const pages = new Set();
-const latest = new Map();
+const latest = new Latest();
 let ending = 0;
 
 const feed = new Feed((message) => {
-  remember(message);
+  latest.keep(message);
   for (const page of pages) page.tell(message);
 });
-
-/** Keep what a page that comes later must be told at once. */
-function remember(message) {
-  if (message.kind === "topic") latest.set(message.topic, { ...latest.get(message.topic), ...told(message) });
-  if (message.kind === "problem") latest.delete(message.topic);
-  if (message.kind === "link" && message.state !== "live") latest.clear();
-}
-
-function told(message) {
-  return message.answer === null ? { at: message.at } : message;
-}
 
 /** A page at the other end of a port: it is sent a camera's next picture once it has taken the last. */
 class Page {
@@ -80,5 +70,5 @@ self.addEventListener("connect", ({ ports: [port] }) => {
   port.start();
   pages.add(page);
   port.postMessage(feed.state);
-  for (const message of latest.values()) if (message.answer) port.postMessage(message);
+  for (const message of latest.all()) port.postMessage(message);
 });
