@@ -21,21 +21,22 @@ def main() -> int:
     asked = options.parse(sys.argv[1:])
     plan.check_environment()
     processes = parse_procfile((plan.ROOT / "Procfile").read_text(encoding="utf-8")).processes
-    for folder in ("store", "mqtt", "cache"):
-        (plan.KEPT / folder).mkdir(parents=True, exist_ok=True)
     # Not below the project: a unix socket's path may have 107 characters at the most.
     run_dir = Path(tempfile.mkdtemp(prefix="facewire-"))
     try:
-        planned = plan.make(asked, run_dir, list(processes))
-        code = _check_settings(planned.environment["capture"])
-        if code:
-            return code
-        (run_dir / "mosquitto.conf").write_text(_mosquitto_conf(planned.mqtt_port), encoding="utf-8")
-        manager = Manager()
-        for name, command in processes.items():
-            manager.add_process(name, command, env=planned.environment[name], cwd=str(plan.ROOT))
-        manager.loop()
-        return int(manager.returncode or 0)
+        with plan.state_folder(run_dir) as state:
+            for folder in (state / "store", state / "mqtt", plan.KEPT / "cache"):
+                folder.mkdir(parents=True, exist_ok=True)
+            planned = plan.make(asked, run_dir, list(processes), state)
+            code = _check_settings(planned.environment["capture"])
+            if code:
+                return code
+            (run_dir / "mosquitto.conf").write_text(_mosquitto_conf(planned.mqtt_port, state), encoding="utf-8")
+            manager = Manager()
+            for name, command in processes.items():
+                manager.add_process(name, command, env=planned.environment[name], cwd=str(plan.ROOT))
+            manager.loop()
+            return int(manager.returncode or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
@@ -50,13 +51,13 @@ def _check_settings(environment: dict[str, str]) -> int:
     return done.returncode
 
 
-def _mosquitto_conf(port: int) -> str:
+def _mosquitto_conf(port: int, state: Path) -> str:
     lines = [
         f"listener {port} 127.0.0.1",
         "allow_anonymous true",
         "set_tcp_nodelay true",
         "persistence true",
-        f"persistence_location {plan.KEPT / 'mqtt'}/",
+        f"persistence_location {state / 'mqtt'}/",
         "log_type error",
         "log_type warning",
     ]

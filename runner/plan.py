@@ -1,8 +1,11 @@
 """Decide folders, ports and the environment of every process of a local run."""
 
+import fcntl
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +78,27 @@ def check_environment() -> None:
             print(f"facewire: {name} is read by nobody; is {near} meant?", file=sys.stderr)
 
 
-def make(options: Options, run_dir: Path, names: list[str]) -> Plan:
-    """Plan a run whose sockets and health files live in `run_dir`."""
+@contextmanager
+def state_folder(run_dir: Path, kept: Path = KEPT) -> Iterator[Path]:
+    """Yield where a run's store and broker keep their state: `run_dir` while another run uses what is kept.
+
+    Two servers that append to the same files would destroy them.
+    """
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / "run.lock").open("w") as lock:
+        alone = True
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+            print("facewire: another local run is going on here: this one keeps no events and states", file=sys.stderr)
+        yield kept if alone else run_dir
+
+
+def make(options: Options, run_dir: Path, names: list[str], state: Path = KEPT) -> Plan:
+    """Plan a run whose sockets and health files live in `run_dir`, and the store's files in `state`."""
     mqtt_port, web_port = free_port(MQTT_PORT), free_port(WEB_PORT)
-    shared = _shared(run_dir, mqtt_port, web_port) | _asked(options)
+    shared = _shared(run_dir, mqtt_port, web_port) | {"STORE_DIR": str(state / "store")} | _asked(options)
     environment = {name: dict(shared) for name in names}
     environment["iot-bridge"] |= SPARING
     taken = {mqtt_port, web_port}
@@ -102,7 +122,6 @@ def _shared(run_dir: Path, mqtt_port: int, web_port: int) -> dict[str, str]:
         "BUS_URL": f"unix://{bus}",
         "STORE_SOCKET": str(store),
         "STORE_URL": f"unix://{store}",
-        "STORE_DIR": str(KEPT / "store"),
         "RUN_DIR": str(run_dir),
         "MODELS_DIR": str(KEPT / "models"),
         "DEMO_DIR": str(KEPT / "demo"),

@@ -1,10 +1,12 @@
-"""A local run starts nothing over a setting that a service would refuse."""
+"""A local run starts nothing over a setting that a service would refuse, and shares no files with another run."""
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from runner import options, plan
 from tests.places import ROOT
 
 
@@ -35,3 +37,17 @@ def test_a_wrong_setting_of_any_service_ends_a_local_run_at_once(name: str, valu
     assert "s3cr3t" not in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_a_second_local_run_shares_no_store_with_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = tmp_path / "kept"
+    with plan.state_folder(tmp_path / "first", kept) as first:
+        assert first == kept
+        assert capsys.readouterr().err == ""
+        with plan.state_folder(tmp_path / "second", kept) as second:
+            assert second == tmp_path / "second"
+            assert "another local run is going on here" in capsys.readouterr().err
+        planned = plan.make(options.parse([]), tmp_path, list(plan.PYTHON_SERVICES), second)
+        assert planned.environment["capture"]["STORE_DIR"] == str(second / "store")
+    with plan.state_folder(tmp_path / "third", kept) as third:
+        assert third == kept
