@@ -174,11 +174,11 @@ def test_events_locks_and_switches_find_room_on_a_store_that_others_filled(
             for number in count():
                 store.client.set(f"foreign:{number}", bytes(50_000))
             # What is left is too little for the next one.
-        with suppress(redis.exceptions.OutOfMemoryError):
-            for number in count():
-                store.client.set(f"small:{number}", bytes(100))
-        with pytest.raises(redis.exceptions.OutOfMemoryError):
-            store.client.hset("controls", "privacy:door", "on")
+        for _ in range(3):
+            # What Redis keeps for its clients comes and goes.
+            with suppress(redis.exceptions.OutOfMemoryError):
+                for number in count():
+                    store.client.hset("small", str(number), "on")
         link = link_to(store)
         link.once(lambda client: controls.write(client, keys.privacy("door"), "on"))
         memory = StoreMemory(link)
