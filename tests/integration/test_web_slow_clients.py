@@ -131,8 +131,16 @@ def test_a_request_that_comes_slowly_and_idle_connections_end_in_time(dashboard:
         (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n", b"411"),
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", b"400"),
+        (b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 20 + b"\r\n\r\n", b"413"),
+        (b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 9000 + b"\r\n\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"400"),
     ],
-    ids=["head", "body", "unknown length", "nonsense", "two lengths"],
+    ids=[
+        *("head", "body", "unknown length", "nonsense", "two lengths", "long length", "endless length"),
+        *("length and chunks", "no host", "HTTP/2"),
+    ],
 )
 def test_what_is_too_large_or_garbled_is_refused_at_once(dashboard: Web, request_bytes: bytes, status: bytes) -> None:
     with connected(dashboard) as line:

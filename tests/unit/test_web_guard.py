@@ -111,7 +111,11 @@ def test_the_health_check_needs_no_login(locked: FlaskClient, fenced: FlaskClien
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:8080", "localhost:8080", "127.0.0.1:8080", "127.9.9.9", "[::1]", "[::1]:8080"]
+    "host",
+    [
+        *("localhost", "LOCALHOST:8080", "localhost:8080", "localhost.", "LocalHost.:8080"),
+        *("127.0.0.1:8080", "127.9.9.9", "[::1]", "[::1]:8080"),
+    ],
 )
 def test_without_a_login_this_machines_names_are_answered(fenced: FlaskClient, host: str) -> None:
     assert fenced.get("/", headers={"Host": host}).status_code == 200

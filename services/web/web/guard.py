@@ -54,8 +54,10 @@ def guard(app: Flask, settings: WebSettings, metrics: Metrics) -> None:
             return refusal
         # Without a login the browser's own rules are the fence: a foreign page that has its name point
         # here (DNS rebinding) still calls us by that name.
+        if "HTTP_HOST" not in request.environ and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
+            abort(400, "a request must name the host that it wants (RFC 9112, 3.2)")
         host = _host()
-        if not is_loopback(host) and host.lower().rstrip(".") not in settings.web_hosts:
+        if not is_loopback(host) and host not in settings.web_hosts:
             abort(
                 403,
                 "this dashboard does not answer to that name; set WEB_PASSWORD to open it to others, "
@@ -82,7 +84,8 @@ def _headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
 
 
 def _host() -> str:
-    host = request.host
+    """Return the host's name in lower case, without its port and the last dot of a full name."""
+    host = request.host.lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if ":" in host else host
+    return (host.rpartition(":")[0] if ":" in host else host).removesuffix(".")

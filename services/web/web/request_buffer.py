@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 HEAD_BYTES = 16 * 1024
 BODY_BYTES = 64 * 1024
+LENGTH_DIGITS = len(str(BODY_BYTES)) + 1
 HEAD_END = b"\r\n\r\n"
-CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([0-9]{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([0-9]+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 TRANSFER_ENCODING = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -65,7 +66,9 @@ class RequestBuffer:
             # Both lengths at once are how requests are smuggled past a proxy (RFC 9112, 6.1).
             raise RefusedRequestError("400 Bad Request" if CONTENT_LENGTH.search(head) else "411 Length Required")
         # Of several that differ, the parser refuses the request.
-        body = max((int(length) for length in CONTENT_LENGTH.findall(head)), default=0)
+        lengths = [length.lstrip(b"0") for length in CONTENT_LENGTH.findall(head)]
+        # Digits are counted first, since Python converts no number of thousands of them.
+        body = max((int(length[:LENGTH_DIGITS] or b"0") for length in lengths), default=0)
         if body > BODY_BYTES:
             raise RefusedRequestError("413 Content Too Large")
         return end + len(HEAD_END) + body
