@@ -30,6 +30,7 @@ def born(track_id: int, place: kalman.Filter, seen: Observed, detection: int, mo
         visit=np.array([1]),
         score=seen.scores[detection : detection + 1],
         best_score=seen.scores[detection : detection + 1].copy(),
+        mean_score=seen.scores[detection : detection + 1].copy(),
         hits=np.array([1]),
         misses=np.array([0]),
         answers=np.array([1]),

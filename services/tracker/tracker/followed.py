@@ -14,7 +14,7 @@ from tracker.motion import MotionSource
 from tracker.moving import SMALLEST_SIDE_PX, follow
 from tracker.returning import Gone
 from tracker.rules import Rules
-from tracker.support import found_again, good, hit
+from tracker.support import NEW_SCORE_SHARE, found_again, good, hit, sure
 from tracker.table import Ints, TrackTable, become, chosen, joined, rows_of
 
 Scores = NDArray[np.float64]
@@ -65,6 +65,7 @@ class Followed:
         table = self.table
         table.score[rows] = scores
         table.best_score[rows] = np.maximum(table.best_score[rows], scores)
+        table.mean_score[rows] += NEW_SCORE_SHARE * (scores - table.mean_score[rows])
         table.misses[rows] = 0
         hit(table, rows)
         table.blind[rows] = 0
@@ -119,7 +120,7 @@ class Followed:
         """Follow the chosen rows only, (N,); returns the others, who may come back."""
         ended = chosen(self.table, ~rows)
         if len(ended):
-            ended.doubted |= found_again(ended)
+            ended.doubted |= found_again(ended) | ~sure(ended, self._rules)
             self.gone.add(chosen(ended, good(ended, self._rules)), self.now_s)
             self.table = chosen(self.table, rows)
         return ended

@@ -14,6 +14,8 @@ from tracker.table import Ints, TrackTable
 
 # Who was found again without the detector is taken back after so many of its looks that found nobody there.
 MISSES_UNSUPPORTED = 2
+# Of the mean score, what the newest detection makes out: about the last ten count.
+NEW_SCORE_SHARE = 0.1
 
 Mask = NDArray[np.bool_]
 
@@ -35,6 +37,11 @@ def good(table: TrackTable, rules: Rules) -> Mask:
     return np.asarray(table.best_score >= rules.count_score)
 
 
+def sure(table: TrackTable, rules: Rules) -> Mask:
+    """Return the good faces whose detections are as sure on average, (N,)."""
+    return good(table, rules) & (table.mean_score >= rules.count_score)
+
+
 def found_again(table: TrackTable) -> Mask:
     """Return which faces were found again by their looks, and by no detection since, (N,)."""
     return np.asarray(table.score == 0)
@@ -44,7 +51,7 @@ def withhold(table: TrackTable, rules: Rules) -> None:
     """Hide the faces that the detector's last looks do not support."""
     table.answers &= (1 << rules.confirm_hits + 1) - 1
     few = np.bitwise_count(table.answers) < rules.confirm_hits
-    faint = (table.misses > 0) & few & ~good(table, rules)
+    faint = (table.misses > 0) & few & ~sure(table, rules)
     table.hidden |= faint | (found_again(table) & table.doubted)
 
 

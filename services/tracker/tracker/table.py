@@ -15,7 +15,7 @@ from tracker.recalling import GLANCED, PATCH_HEIGHT, PATCH_WIDTH, Glances, Patch
 Ints = NDArray[np.int64]
 # Who somebody is, as against where: what moves when two faces turn out to have swapped.
 IDENTITY = (
-    *("id", "visit", "best_score", "doubted", "confirmed", "appeared", "age_frames", "born_ns"),
+    *("id", "visit", "best_score", "mean_score", "doubted", "confirmed", "appeared", "age_frames", "born_ns"),
     *("look", "looks", "glance", "patch", "patch_s", "patch_size"),
 )
 # After so many looks at a face a new one counts this little: light and clothes may change in the long run.
@@ -52,6 +52,7 @@ class TrackTable:
         visit: how often this id has appeared, from 1.
         score: the last detection's.
         best_score: the highest of all detections.
+        mean_score: the mean of the latest, by and by.
         hits: detections so far; before it is proven, in a row.
         misses: detections since, in which it was not found.
         answers: the latest looks of the detector, a bit each, the last one lowest: 1 where it was detected.
@@ -85,6 +86,7 @@ class TrackTable:
     visit: Ints = field(default_factory=_ints)
     score: NDArray[np.float64] = field(default_factory=_floats)
     best_score: NDArray[np.float64] = field(default_factory=_floats)
+    mean_score: NDArray[np.float64] = field(default_factory=_floats)
     hits: Ints = field(default_factory=_ints)
     misses: Ints = field(default_factory=_ints)
     answers: Ints = field(default_factory=_ints)

@@ -22,7 +22,7 @@ from tracker.observing import observe
 from tracker.people import People
 from tracker.rules import Rules
 from tracker.sighting import find_again, hide
-from tracker.support import good, withhold
+from tracker.support import sure, withhold
 from tracker.table import rows_of
 
 NS_PER_S = 1_000_000_000
@@ -189,9 +189,9 @@ class CameraTracker:
     def _follow(self, before: Moment, now: View, step_s: float) -> None:
         followed, sees = self._followed, self._source.sees
         self._panned, flowing = move(followed.table, self._source, before, now, self._panned, step_s)
-        found, sure = flowing, good(followed.table, self._rules)
+        found, searched = flowing, sure(followed.table, self._rules)
         if sees:
-            found = find_again(followed.table, followed.history, now, followed.now_s, flowing, sure, self._describer)
+            found = find_again(followed.table, followed.history, now, followed.now_s, flowing, searched, self._describer)
         hide(followed.table, flowing, found, sees=sees)
         withhold(followed.table, self._rules)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
