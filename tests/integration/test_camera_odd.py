@@ -34,7 +34,7 @@ def test_a_compressed_body_is_read(coding: str, bits: int, kind: str) -> None:
 
     with fake_camera(serve) as camera:
         pictures = [*reading(camera.port)]
-    assert [round(float(np.mean(picture)), -1) for picture in pictures] == [90] * 3  # type: ignore[arg-type]
+    assert [round(float(np.mean(picture)), -1) for picture in pictures] == [90] * 3
 
 
 def test_a_body_that_claims_to_be_compressed_ends_as_no_picture() -> None:
