@@ -70,7 +70,7 @@ def test_one_good_detection_among_faint_ones_carries_no_face_along(best: float, 
     scores = {5: FAINT, 10: best, 15: FAINT, 20: FAINT}
     shown = played(opened(coast_s=1.0), scene, scores, range(1, 150), late=late)
     assert all(shown[index] for index in range(10 + late, 25))
-    assert not any(shown[index] for index in range(30 + late, 150))
+    assert not any(shown[index] for index in range(35 + late, 150))
 
 
 @pytest.mark.parametrize(("score", "stays"), [(FAINT, False), (0.9, True)], ids=["faint", "sure"])
