@@ -63,6 +63,42 @@ def test_a_patch_detected_faintly_twice_is_not_carried_along(score: float, late:
     assert not any(shown[index] for index in range(20 + late, 150))
 
 
+@pytest.mark.parametrize("late", [0, 3])
+@pytest.mark.parametrize("best", [0.7, 0.75])
+def test_one_good_detection_among_faint_ones_carries_no_face_along(best: float, late: int) -> None:
+    scene = Scene(Walker(60, 150, dx=3))
+    scores = {5: FAINT, 10: best, 15: FAINT, 20: FAINT}
+    shown = played(opened(coast_s=1.0), scene, scores, range(1, 150), late=late)
+    assert all(shown[index] for index in range(10 + late, 25))
+    assert not any(shown[index] for index in range(35 + late, 150))
+
+
+@pytest.mark.parametrize(("score", "stays"), [(FAINT, False), (0.9, True)], ids=["faint", "sure"])
+def test_a_faint_face_without_visible_motion_is_hidden_before_the_next_look(score: float, *, stays: bool) -> None:
+    door, scene = opened(coast_s=1.0), Scene(Walker(200, 150))
+    played(door, scene, {5: score, 10: score}, range(1, 11))
+    shown = []
+    for index in range(11, 15):
+        frame = scene.frame(index)
+        frame = replace(frame, data=bytes(len(frame.data)))
+        door.tracker.see(frame)
+        shown.append(bool(shown_in(door, frame)))
+    assert shown == [True, stays, stays, stays]
+
+
+@pytest.mark.parametrize("score", [0.72, 0.9])
+def test_a_face_that_the_detector_does_not_find_any_more_leaves(score: float) -> None:
+    door, scene, last, told_at = opened(coast_s=1.0), Scene(Walker(100, 150, dx=2)), 30, dict[str, int]()
+    for index in range(1, last + 60):
+        events = door.tracker.see(scene.frame(index))[1]
+        if index % 5 == 0:
+            found = scene.detections(index, score=score)
+            events += door.tracker.correct(found if index <= last else replace(found, faces=()))
+        told_at |= {event.type: index for event in events}
+    assert set(told_at) == {"appeared", "left"}
+    assert last < told_at["left"] <= last + 32
+
+
 def test_a_patch_that_moves_again_is_not_detected_anew() -> None:
     """It stirs, and looks as it did: only a good detection would have made it somebody to be searched for."""
     door, scene = opened(coast_s=0.5), Scene(Walker(60, 150, dx=3, tint=(0.3, 0.3, 1.0)))

@@ -14,8 +14,8 @@ from tracker.table import Ints, TrackTable
 
 # Who was found again without the detector is taken back after so many of its looks that found nobody there.
 MISSES_UNSUPPORTED = 2
-# A faint face is not shown either where no motion of it was seen for so many frames.
-FAINT_UNSEEN_FRAMES = 2
+# Who is not sure is not shown either where no motion was seen for so many frames.
+UNSEEN_FRAMES = 2
 # Of the mean score, what the newest detection makes out: about the last ten count.
 NEW_SCORE_SHARE = 0.1
 
@@ -53,8 +53,9 @@ def withhold(table: TrackTable, rules: Rules) -> None:
     """Hide the faces that the detector's last looks do not support."""
     table.answers &= (1 << rules.confirm_hits + 1) - 1
     few = np.bitwise_count(table.answers) < rules.confirm_hits
-    unseen = ((table.misses > 0) & few) | (table.blind >= FAINT_UNSEEN_FRAMES)
-    table.hidden |= (unseen & ~sure(table, rules)) | (found_again(table) & table.doubted)
+    faint = (table.misses > 0) & few & ~good(table, rules)
+    unseen = (table.misses > rules.confirm_hits) | (table.blind >= UNSEEN_FRAMES)
+    table.hidden |= faint | (unseen & ~sure(table, rules)) | (found_again(table) & table.doubted)
 
 
 def refuted(table: TrackTable) -> Mask:
