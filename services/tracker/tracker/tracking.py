@@ -191,7 +191,9 @@ class CameraTracker:
         self._panned, flowing = move(followed.table, self._source, before, now, self._panned, step_s)
         found, searched = flowing, sure(followed.table, self._rules)
         if sees:
-            found = find_again(followed.table, followed.history, now, followed.now_s, flowing, searched, self._describer)
+            found = find_again(
+                followed.table, followed.history, now, followed.now_s, flowing, searched, self._describer
+            )
         hide(followed.table, flowing, found, sees=sees)
         withhold(followed.table, self._rules)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
