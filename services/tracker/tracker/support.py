@@ -3,7 +3,8 @@
 YuNet's score is the root of two probabilities' product: 0.7 is even odds that a face is there, 0.55 three in ten. So
 one detection of `COUNT_SCORE` is good alone. A face without one is known by the detector's word only, from look to
 look: it is shown while the last look found it, or `CONFIRM_HITS` of the last `CONFIRM_HITS` + 1 (the M-of-N rule by
-which radars begin a track), is searched for nowhere, and is not remembered once it is gone.
+which radars begin a track), is searched for nowhere, and is not remembered once it is gone. A good face is sure while
+its detections are as good on average; one that is not sure is hidden sooner, and searched for nowhere either.
 """
 
 import numpy as np

@@ -189,11 +189,9 @@ class CameraTracker:
     def _follow(self, before: Moment, now: View, step_s: float) -> None:
         followed, sees = self._followed, self._source.sees
         self._panned, flowing = move(followed.table, self._source, before, now, self._panned, step_s)
-        found, searched = flowing, sure(followed.table, self._rules)
+        found, known = flowing, sure(followed.table, self._rules)
         if sees:
-            found = find_again(
-                followed.table, followed.history, now, followed.now_s, flowing, searched, self._describer
-            )
+            found = find_again(followed.table, followed.history, now, followed.now_s, flowing, known, self._describer)
         hide(followed.table, flowing, found, sees=sees)
         withhold(followed.table, self._rules)
         self.blind = int((~(flowing | found)).sum()) if sees else 0
