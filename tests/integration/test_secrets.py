@@ -212,7 +212,7 @@ def everything(url: str) -> str:
     ("name", "settings", "complaint"),
     [
         ("capture", {"CAMERA": f"rtsp://user:pa/{MARK}@host/x"}, "CAMERA: "),
-        ("capture", {"CAMERA": f"192.168.1.2:554/user=admin_password={MARK}.sdp"}, "there is no such file"),
+        ("capture", {"CAMERA": f"192.168.1.2:554/user=admin_password={MARK}.sdp"}, "address without a scheme"),
         ("capture", {"CAMERA": f"/{MARK}" * 1000}, "there is no such file"),
         ("capture", {"CAMERAS": f"door={MARK}Token"}, "there is no such file"),
         ("tracker", {"STORE_URL": f"redis://user:12/{MARK}@host/0"}, "STORE_URL: "),

@@ -37,7 +37,12 @@ def clone(tmp_path: Path) -> Path:
 
 def start(clone: Path, *arguments: str, **codes: str) -> subprocess.Popen[str]:
     command = [str(clone / "scripts" / "test"), *arguments]
-    return subprocess.Popen(command, env=os.environ | codes, stdout=subprocess.PIPE, text=True, process_group=0)
+    # A shell cannot trap what was ignored when it began, and a background job's SIGINT is.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(command, env=os.environ | codes, stdout=subprocess.PIPE, text=True, process_group=0)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def ran(clone: Path) -> list[str]:
