@@ -104,7 +104,7 @@ def _refusal(error: urllib.error.HTTPError) -> str:
 
 
 def _why(error: object) -> str:
-    """Return the kind of a failure; its text may hold what a server sent, or a proxy's password."""
+    """Return the kind of a failure; its text may hold a server's words, or a proxy's password."""
     return f"{getattr(error, 'strerror', None) or type(error).__name__:.120}"
 
 

@@ -11,7 +11,7 @@ from facewire import keys
 USUAL_LIMIT_BYTES = 256 * 2**20
 """The limit of config/redis/bus.conf: it is presumed where the server does not tell its own."""
 RESERVE_SHARE = 0.25
-"""Share of the limit that frames never take: tracks, heartbeats, and what clients are being sent, which counts too."""
+"""Share of the limit that frames never take: for tracks, heartbeats, and clients' output buffers, which count too."""
 SPARE_SHARE = 0.125
 """Share of the limit that stays free beside other keys, however many there are: frames give way to them."""
 LEAST_FRAMES = 6
@@ -62,13 +62,13 @@ def allocated_bytes(picture_bytes: int) -> int:
 
 
 def demand_of(client: redis.Redis, camera: str) -> Demand | None:
-    """Return what a camera asked for, now or in an earlier run."""
+    """Return a camera's demand, of this run or an earlier one."""
     raw: Any = client.hget(keys.FRAME_DEMANDS, camera)
     return None if raw is None else _demand(camera.encode(), raw)
 
 
 def ask(client: redis.Redis, demands: Iterable[Demand]) -> None:
-    """Let everybody who publishes frames know what cameras ask for."""
+    """Publish the demands of cameras to every publisher of frames."""
     fields: Any = {demand.camera: f"{demand.picture_bytes} {demand.since_ns}" for demand in demands}
     if fields:
         client.hset(keys.FRAME_DEMANDS, mapping=fields)
@@ -102,7 +102,7 @@ def trim(client: redis.Redis, frames: Mapping[str, int]) -> None:
 
 
 def forget(client: redis.Redis, now_s: float, present: Collection[str]) -> None:
-    """Delete what is left of cameras that were not announced for an hour, and frames that nobody asked room for.
+    """Delete the keys of cameras unannounced for an hour, and frames without a demand.
 
     Args:
         client: the bus.
@@ -159,7 +159,7 @@ def _demand(name: bytes, raw: bytes) -> Demand | None:
 
 
 def _memory(client: redis.Redis) -> tuple[int, int]:
-    """Return the bus's limit, 0 for none, and the bytes used for anything but what clients are being sent."""
+    """Return the bus's limit, 0 for none, and the bytes used without clients' output buffers."""
     try:
         memory: Any = client.info("memory")
     except redis.exceptions.NoPermissionError:

@@ -1,4 +1,4 @@
-"""Judge the text of a setting before it is read: what no value may hold, and what looks like a cut or a quote too many.
+"""Check the text of a setting before it is read: for forbidden characters, cuts and superfluous quotes.
 
 Nothing here repeats a text: it may be a secret.
 """
@@ -10,7 +10,7 @@ LINE_BREAKS = "\n\r\t"
 
 
 def flaw(text: str, *, lines: bool = False) -> str:
-    """Return what is wrong with a text whatever it stands for, empty if nothing is.
+    """Return the error of a text in any setting, empty if there is none.
 
     Args:
         text: as the environment gave it; bytes that are not UTF-8 are surrogates in it (PEP 383).
@@ -26,7 +26,7 @@ def flaw(text: str, *, lines: bool = False) -> str:
 
 
 def oddity(text: str) -> str:
-    """Return why a text may be not what its author wrote, empty if nothing speaks for it."""
+    """Return the reason to suspect that a text was cut or quoted, empty if there is none."""
     if text != text.strip():
         end = "ends" if text == text.lstrip() else "begins"
         return f"{end} with a blank: was it cut at a `$` or a `#`?"

@@ -96,7 +96,7 @@ def nearest(name: str, known: Sequence[str], least: float = 0.6) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what is wrong with a file; 2 if anything is."""
+    """Print the mistakes in a file; return 2 if there are any."""
     path = Path(arguments[0]) if arguments else Path(".env")
     if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
         print("usage: scripts/check-env [FILE]", file=sys.stderr)

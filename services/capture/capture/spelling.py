@@ -41,7 +41,7 @@ def path_of_url(text: str) -> str | None:
 
 
 def misspelled(text: str) -> str:
-    """Return what is wrong with a source that was taken for a file and is none; empty where it may be one."""
+    """Return the error of a source that was taken for a file; empty where it may be one."""
     for pattern, complaint in _MISSPELLED:
         if pattern.fullmatch(text):
             return complaint

@@ -139,7 +139,7 @@ class Connector:
             session.subscribe_again()
 
     def _named(self, trouble: Trouble, lasted_s: float, *, was_up: bool) -> Trouble:
-        """Return the trouble, or what repeated losses mean."""
+        """Return the trouble, or the meaning of repeated losses."""
         if trouble.code == SESSION_TAKEN_OVER:
             self._rival_s = monotonic()
             self._heartbeat.waiting(

@@ -62,7 +62,7 @@ def make_client(
 
 
 def make_tls(settings: BridgeSettings) -> ssl.SSLContext:
-    """Return what TLS connections trust and show.
+    """Return the TLS context of connections: trusted authorities and own certificate.
 
     Raises:
         OperatorError: a certificate or key cannot be used.

@@ -69,7 +69,7 @@ def create_app(
 def _asked(
     bus: Link, store: Link, layouts: Callable[[], Layouts], controls: Callable[[], Controls]
 ) -> tuple[Questions, Questions]:
-    """Return what the page asks of each server."""
+    """Return the page's questions to each server."""
 
     def cameras() -> dict[str, object]:
         found = questions.cameras(bus, controls())
